@@ -1,0 +1,1 @@
+"""The governed registry: definitions, digests, changes, rules, lifecycle, audit, store."""

@@ -1,0 +1,206 @@
+"""The published state: what the data plane obeys, as one numbered, frozen value.
+
+The registry appends a new `Published` in the same transaction as the change that made it. Training,
+lookup and serving read the newest one and decide everything from it; they never ask the registry
+during a request.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from registry.core.definitions import Expectation, JoinKey, Scalar, Source
+from registry.kernel.errors import Gone, Invalid, NotFound
+from registry.kernel.refs import FeatureRef, parse_ref
+
+STATES = ("draft", "production", "deprecated", "retired", "quarantined")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFeature:
+    """One live feature version with the facts that training and serving act on."""
+
+    name: str
+    dtype: str
+    version: int
+    state: str
+    meaning: str
+    owner: str
+    description: str
+    unit: str
+    sensitivity: str = "internal"
+    staleness: str = "null"
+    default: Scalar = None
+    sunset: datetime | None = None
+    replaced_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowSchema:
+    """The columns of an online row of one schema version, in the order in which they are packed."""
+
+    version: int
+    columns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedView:
+    """One line of a view: the newest definition (line of the highest number) or an older one.
+
+    A changed meaning starts a new line; an older line goes on holding the feature versions that
+    somebody is still pinned to. `generation` is part of every online key of the line.
+    """
+
+    namespace: str
+    name: str
+    line: int
+    entities: tuple[str, ...]
+    join_keys: tuple[JoinKey, ...]
+    source: Source
+    features: tuple[PublishedFeature, ...]
+    row_schemas: tuple[RowSchema, ...]
+    ttl_seconds: float | None = None
+    online: bool = True
+    generation: int = 1
+    domain: str = ""
+    expectations: tuple[Expectation, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """`view` for the first line, `view@2` for the second: the physical name of this line."""
+        return self.name if self.line == 1 else f"{self.name}@{self.line}"
+
+    @property
+    def row_schema(self) -> RowSchema:
+        """The schema that rows are written with now."""
+        return self.row_schemas[-1]
+
+    def feature(self, name: str) -> PublishedFeature | None:
+        return next((f for f in self.features if f.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedOnDemand:
+    """An on-demand view, its function named by the digest of its source text."""
+
+    namespace: str
+    name: str
+    mode: str
+    entry: str
+    code: str
+    code_digest: str
+    features: tuple[PublishedFeature, ...]
+    inputs: tuple[str, ...]
+    request_fields: tuple[JoinKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedFeature:
+    """A reference resolved to one version in one place. `view` is the key of a published view."""
+
+    view: str
+    feature: str
+    version: int
+    on_demand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedService:
+    """A feature service whose references were pinned when it was applied."""
+
+    namespace: str
+    name: str
+    features: tuple[PinnedFeature, ...]
+    owner: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RetiredFeature:
+    """A tombstone, so that a request for it is answered 410 and not 404."""
+
+    view: str
+    feature: str
+    version: int
+    replaced_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Everything that is live in one namespace. `number` only grows."""
+
+    number: int
+    at: datetime
+    namespace: str
+    views: Mapping[str, PublishedView] = field(default_factory=dict)
+    on_demand: Mapping[str, PublishedOnDemand] = field(default_factory=dict)
+    services: Mapping[str, PublishedService] = field(default_factory=dict)
+    retired: tuple[RetiredFeature, ...] = ()
+
+    def view(self, key: str) -> PublishedView:
+        """The line of that key; raises `NotFound` with the nearest names."""
+        if key not in self.views:
+            raise NotFound("feature view", key, self.views)
+        return self.views[key]
+
+    def service(self, name: str) -> PublishedService:
+        """The feature service of that name; raises `NotFound` with the nearest names."""
+        if name not in self.services:
+            raise NotFound("feature service", name, self.services)
+        return self.services[name]
+
+    def feature(self, pinned: PinnedFeature) -> PublishedFeature:
+        """The published feature that a pin names; raises `NotFound` when it is no longer live."""
+        holder: PublishedView | PublishedOnDemand | None = (
+            self.on_demand.get(pinned.view) if pinned.on_demand else self.views.get(pinned.view)
+        )
+        found = (
+            next((f for f in holder.features if f.name == pinned.feature), None) if holder else None
+        )
+        if found is None:
+            raise NotFound("feature", f"{pinned.view}:{pinned.feature}", self.names())
+        return found
+
+    def names(self) -> list[str]:
+        """Every live `view:feature`, sorted."""
+        holders: list[PublishedView | PublishedOnDemand] = [
+            *self.views.values(),
+            *self.on_demand.values(),
+        ]
+        return sorted({f"{h.name}:{f.name}" for h in holders for f in h.features})
+
+    def resolve(self, ref: FeatureRef | str) -> PinnedFeature:
+        """Pin a reference: the asked version, else the newest live one.
+
+        Raises `Invalid` (not a reference, another namespace), `Gone` (retired) or `NotFound`.
+        """
+        wanted = parse_ref(ref) if isinstance(ref, str) else ref
+        if wanted.namespace not in (None, self.namespace):
+            raise Invalid(
+                f"{wanted} is of namespace {wanted.namespace!r}", f"this is {self.namespace!r}"
+            )
+        candidates = [
+            PinnedFeature(view.key, feature.name, feature.version)
+            for view in self.views.values()
+            if view.name == wanted.view
+            for feature in view.features
+            if feature.name == wanted.feature and wanted.version in (None, feature.version)
+        ]
+        candidates += [
+            PinnedFeature(view.name, feature.name, feature.version, on_demand=True)
+            for view in self.on_demand.values()
+            if view.name == wanted.view
+            for feature in view.features
+            if feature.name == wanted.feature and wanted.version in (None, feature.version)
+        ]
+        if candidates:
+            return max(candidates, key=lambda pin: (pin.version, pin.view))
+        raise self._missing(wanted)
+
+    def _missing(self, wanted: FeatureRef) -> Gone | NotFound:
+        for gone in self.retired:
+            same = (gone.view, gone.feature) == (wanted.view, wanted.feature)
+            if same and wanted.version in (None, gone.version):
+                hint = f"use {gone.replaced_by}" if gone.replaced_by else ""
+                return Gone(f"feature {wanted} was retired", hint=hint)
+        return NotFound("feature", str(wanted), self.names())

@@ -1,0 +1,1 @@
+"""The warehouse: engines behind one port, as-of joins, snapshots, profiles, quality."""
