@@ -1,0 +1,27 @@
+"""Findings: what a check has to say, as frozen values. How they are printed lives elsewhere."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from registry.core.definitions import NOWHERE, Location
+
+Strictness = Literal["cosmetic", "training", "serving", "meaning"]
+Severity = Literal["error", "warning", "notice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a rule saw.
+
+    `subject` is what it is about (`view`, `view:feature`, a service's name, a file); `hits` names
+    the services, training sets and model versions that it reaches; `hint` says what to do.
+    """
+
+    rule: str
+    strictness: Strictness
+    severity: Severity
+    message: str
+    subject: str
+    location: Location = NOWHERE
+    hits: tuple[str, ...] = ()
+    hint: str = ""
