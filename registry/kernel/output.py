@@ -86,6 +86,8 @@ def plain(value: Any) -> Any:
 def _scalar(value: Any) -> Any:
     if isinstance(value, Enum):
         return _scalar(value.value)
+    if hasattr(value, "dtype") and hasattr(value, "item"):  # a numpy scalar
+        return _scalar(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, datetime) and value.tzinfo is not None:
@@ -111,9 +113,10 @@ def facts_text(facts: Mapping[str, Any]) -> str:
 
 def table_text(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Columns under their headers, padded with spaces; numbers stand right."""
-    cells = [[_cell(value) for value in row] for row in (rows := list(rows))]
+    body = [list(row) for row in rows]
+    cells = [[_cell(value) for value in row] for row in body]
     numeric = [
-        bool(rows) and all(isinstance(row[i], int | float | None) for row in rows)
+        bool(body) and all(isinstance(row[i], int | float | None) for row in body)
         for i in range(len(headers))
     ]
     widths = [max(len(row[i]) for row in [list(headers), *cells]) for i in range(len(headers))]
