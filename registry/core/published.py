@@ -48,7 +48,8 @@ class PublishedView:
     """One line of a view: the newest definition (line of the highest number) or an older one.
 
     A changed meaning starts a new line; an older line goes on holding the feature versions that
-    somebody is still pinned to. `generation` is part of every online key of the line.
+    somebody is still pinned to. `generation` is part of every online key of the line. `ready` is
+    False from the apply that started the line until its first materialization has ended.
     """
 
     namespace: str
@@ -62,6 +63,7 @@ class PublishedView:
     ttl_seconds: float | None = None
     online: bool = True
     generation: int = 1
+    ready: bool = True
     domain: str = ""
     expectations: tuple[Expectation, ...] = ()
 
@@ -92,6 +94,11 @@ class PublishedOnDemand:
     features: tuple[PublishedFeature, ...]
     inputs: tuple[str, ...]
     request_fields: tuple[JoinKey, ...]
+    line: int = 1
+
+    @property
+    def key(self) -> str:
+        return self.name if self.line == 1 else f"{self.name}@{self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,23 +186,34 @@ class Published:
             raise Invalid(
                 f"{wanted} is of namespace {wanted.namespace!r}", f"this is {self.namespace!r}"
             )
-        candidates = [
-            PinnedFeature(view.key, feature.name, feature.version)
+        candidates = [*self._stored(wanted), *self._computed(wanted)]
+        if not candidates:
+            raise self._missing(wanted)
+        return max(candidates, key=lambda found: found[0])[1]
+
+    def _stored(self, wanted: FeatureRef) -> list[tuple[tuple[int, bool, int], PinnedFeature]]:
+        return [
+            (
+                (feature.version, view.ready, view.line),
+                PinnedFeature(view.key, feature.name, feature.version),
+            )
             for view in self.views.values()
             if view.name == wanted.view
             for feature in view.features
             if feature.name == wanted.feature and wanted.version in (None, feature.version)
         ]
-        candidates += [
-            PinnedFeature(view.name, feature.name, feature.version, on_demand=True)
+
+    def _computed(self, wanted: FeatureRef) -> list[tuple[tuple[int, bool, int], PinnedFeature]]:
+        return [
+            (
+                (feature.version, True, view.line),
+                PinnedFeature(view.key, feature.name, feature.version, on_demand=True),
+            )
             for view in self.on_demand.values()
             if view.name == wanted.view
             for feature in view.features
             if feature.name == wanted.feature and wanted.version in (None, feature.version)
         ]
-        if candidates:
-            return max(candidates, key=lambda pin: (pin.version, pin.view))
-        raise self._missing(wanted)
 
     def _missing(self, wanted: FeatureRef) -> Gone | NotFound:
         for gone in self.retired:

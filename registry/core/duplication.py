@@ -1,0 +1,99 @@
+"""Features that exist already. Pure: definition keys in, matches with their evidence out.
+
+An equal definition key means: the same columns of the same rows, computed alike, for the same
+entities, whatever the feature is called.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from registry.core.compiled import Compiled, CompiledFeature
+from registry.core.state import FeatureRecord
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFeature:
+    """A feature that is registered or proposed, as a match shows it."""
+
+    ref: str
+    namespace: str
+    definition_key: str
+    owner: str
+    state: str
+    description: str
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A new feature and the one it repeats, with the piece of definition that they share."""
+
+    feature: CompiledFeature
+    other: KnownFeature
+    shared: str
+
+
+def known_feature(namespace: str, record: FeatureRecord) -> KnownFeature:
+    """A registered feature as a match shows it."""
+    return KnownFeature(
+        ref=f"{namespace}/{record.ref}",
+        namespace=namespace,
+        definition_key=record.definition_key,
+        owner=record.facts.owner or "",
+        state=record.state,
+        description=record.facts.description or "",
+        expression=dict(record.facets).get("expression", ""),
+    )
+
+
+def index_by_key(known: Iterable[KnownFeature]) -> Mapping[str, tuple[KnownFeature, ...]]:
+    """Known features by definition key."""
+    found: dict[str, list[KnownFeature]] = defaultdict(list)
+    for feature in known:
+        found[feature.definition_key].append(feature)
+    return {key: tuple(features) for key, features in found.items()}
+
+
+def duplicates(
+    compiled: Compiled, known: Mapping[str, tuple[KnownFeature, ...]], fresh: Iterable[str]
+) -> list[Duplicate]:
+    """Which of the `fresh` features (`view:feature`) repeat a known one or one another.
+
+    Of two fresh ones with the same key the later by name is the one that repeats.
+    """
+    found: list[Duplicate] = []
+    seen: dict[str, CompiledFeature] = {}
+    for ref in sorted(fresh):
+        feature = compiled.features[ref]
+        others = [
+            k for k in known.get(feature.definition_key, ()) if not _same(k, feature, compiled)
+        ]
+        earlier = seen.setdefault(feature.definition_key, feature)
+        if others:
+            found.append(Duplicate(feature, others[0], others[0].expression))
+        elif earlier is not feature:
+            found.append(
+                Duplicate(feature, _as_known(earlier, compiled.namespace), _shown(earlier))
+            )
+    return found
+
+
+def _same(known: KnownFeature, feature: CompiledFeature, compiled: Compiled) -> bool:
+    return known.ref.split("@")[0] == f"{compiled.namespace}/{feature.ref}"
+
+
+def _shown(feature: CompiledFeature) -> str:
+    return dict(feature.facets).get("expression", "")
+
+
+def _as_known(feature: CompiledFeature, namespace: str) -> KnownFeature:
+    return KnownFeature(
+        ref=f"{namespace}/{feature.ref}",
+        namespace=namespace,
+        definition_key=feature.definition_key,
+        owner=feature.facts.owner or "",
+        state="in this proposal",
+        description=feature.facts.description or "",
+        expression=_shown(feature),
+    )

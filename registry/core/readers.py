@@ -1,0 +1,40 @@
+"""Who reads what: feature services, training sets and model versions by the feature they use."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from registry.core.state import NamespaceState
+
+ReaderKind = Literal["service", "training set", "model"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reader:
+    """Something that breaks when a feature it reads changes."""
+
+    kind: ReaderKind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+Readers = Mapping[str, tuple[Reader, ...]]
+
+
+def service_readers(state: NamespaceState) -> Iterable[tuple[str, Reader]]:
+    """(`view:feature@version`, service) for every pin of every service."""
+    for name, record in state.services.items():
+        for pin in record.pinned:
+            view = pin.view.split("@")[0]
+            yield f"{view}:{pin.feature}@{pin.version}", Reader("service", name)
+
+
+def index_readers(pairs: Iterable[tuple[str, Reader]]) -> Readers:
+    """Readers by `view:feature@version`, sorted, each once."""
+    found: dict[str, set[Reader]] = defaultdict(set)
+    for ref, reader in pairs:
+        found[ref].add(reader)
+    return {ref: tuple(sorted(readers)) for ref, readers in found.items()}

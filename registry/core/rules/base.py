@@ -1,0 +1,82 @@
+"""What a rule is, and what it is given to judge by. No rule lives here."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from registry.core.changes import Change, Plan
+from registry.core.compiled import Compiled
+from registry.core.definitions import NOWHERE, Location
+from registry.core.duplication import Duplicate
+from registry.core.findings import Severity, Strictness
+from registry.core.readers import Reader, Readers
+from registry.core.state import FeatureRecord, NamespaceState, newest_features
+
+TableColumns = Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that rules may look at. `tables` maps warehouse tables to their columns; None: unknown.
+
+    `interval_seconds` is how often features are materialized; `now` is aware UTC.
+    """
+
+    compiled: Compiled
+    state: NamespaceState
+    plan: Plan
+    readers: Readers
+    now: datetime
+    interval_seconds: float
+    tables: TableColumns | None = None
+    duplicates: tuple[Duplicate, ...] = ()
+    newest: Mapping[str, FeatureRecord] = field(default_factory=dict)
+
+    def feature_changes(self, aspect: str, *actions: str) -> Iterator[Change]:
+        """Changes of features under one aspect, of the given actions."""
+        for change in self.plan.changes:
+            if change.object == "feature" and change.aspect == aspect and change.action in actions:
+                yield change
+
+
+def gather(evidence: Evidence) -> Evidence:
+    """The evidence with its indexes filled."""
+    return replace(evidence, newest=newest_features(evidence.state))
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One thing that a rule saw, before its severity is decided."""
+
+    subject: str
+    message: str
+    hint: str
+    location: Location = NOWHERE
+    readers: tuple[Reader, ...] = ()
+
+
+Check = Callable[[Evidence], Iterable[Hit]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An id, how strict it is, how severe by default, and one sentence of why."""
+
+    id: str
+    strictness: Strictness
+    severity: Severity
+    why: str
+    check: Check
+
+
+RULES: dict[str, Rule] = {}
+
+
+def rule(id: str, strictness: Strictness, severity: Severity, why: str) -> Callable[[Check], Check]:
+    """Register a check under its id."""
+
+    def register(check: Check) -> Check:
+        RULES[id] = Rule(id, strictness, severity, why, check)
+        return check
+
+    return register

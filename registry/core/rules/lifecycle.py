@@ -1,0 +1,273 @@
+"""Rules about states: what may be used, left and taken away, and when."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from registry.core.compiled import CompiledFeature
+from registry.core.lifecycle import allowed
+from registry.core.rules.base import Evidence, Hit, rule
+from registry.kernel.refs import FeatureRef, parse_ref
+
+
+@rule(
+    "removed-while-read",
+    "serving",
+    "error",
+    "What reads it breaks the moment it is gone.",
+)
+def removed_while_read(evidence: Evidence) -> Iterable[Hit]:
+    for change in evidence.feature_changes("state", "remove"):
+        readers = tuple(r for r in change.readers if not _leaves(r.name, change.name, evidence))
+        if readers:
+            yield Hit(
+                change.name,
+                f"{change.name} is removed while something reads it",
+                "move its readers first, or deprecate it with a sunset",
+                readers=readers,
+            )
+
+
+def _leaves(service: str, ref: str, evidence: Evidence) -> bool:
+    """Whether that service is itself changed or removed by this plan so that it no longer reads."""
+    touched = any(c.object == "service" and c.name == service for c in evidence.plan.changes)
+    if not touched:
+        return False
+    definition = evidence.compiled.services.get(service)
+    short = ref.split("@")[0]
+    return definition is None or all(
+        f"{parsed.view}:{parsed.feature}" != short for parsed in map(parse_ref, definition.refs)
+    )
+
+
+@rule(
+    "removed-from-production",
+    "serving",
+    "error",
+    "Readers that nobody knows of get a warning time: deprecation comes before retirement.",
+)
+def removed_from_production(evidence: Evidence) -> Iterable[Hit]:
+    for change in evidence.feature_changes("state", "remove"):
+        record = evidence.state.features[change.name]
+        if not allowed(record.before_quarantine or record.state, "retired", "apply"):
+            yield Hit(
+                change.name,
+                f"{change.name} is removed while it is in {record.state}",
+                "deprecate it first: governed(state='deprecated', sunset=..., replaced_by=...)",
+            )
+
+
+@rule(
+    "renamed-while-read",
+    "serving",
+    "error",
+    "A rename is a removal to those who read the old name.",
+)
+def renamed_while_read(evidence: Evidence) -> Iterable[Hit]:
+    added = {
+        evidence.compiled.features[c.name].definition_key: c
+        for c in evidence.feature_changes("meaning", "add")
+    }
+    for change in evidence.feature_changes("state", "remove"):
+        record = evidence.state.features[change.name]
+        successor = added.get(record.definition_key)
+        if successor is not None and change.readers:
+            yield Hit(
+                change.name,
+                f"{change.name} is renamed to {successor.name} while something reads it",
+                f"keep it, deprecated, with replaced_by={successor.name!r}",
+                successor.location,
+                change.readers,
+            )
+
+
+@rule(
+    "state-move",
+    "serving",
+    "error",
+    "The lifecycle has no such move.",
+)
+def state_move(evidence: Evidence) -> Iterable[Hit]:
+    for change in evidence.feature_changes("state", "change"):
+        (difference,) = change.differences
+        before, after = difference.before or "", difference.after or ""
+        if not allowed(before, after, "apply"):
+            yield Hit(
+                change.name,
+                f"{change.name} cannot go from {before} to {after}",
+                "see docs/lifecycle.md for the moves that exist",
+                change.location,
+                change.readers,
+            )
+
+
+def _deprecated(evidence: Evidence) -> Iterable[CompiledFeature]:
+    return (f for f in evidence.compiled.features.values() if f.facts.state == "deprecated")
+
+
+@rule(
+    "deprecated-without-sunset",
+    "serving",
+    "error",
+    "Without a date nobody moves.",
+)
+def deprecated_without_sunset(evidence: Evidence) -> Iterable[Hit]:
+    for feature in _deprecated(evidence):
+        if feature.facts.sunset is None:
+            yield Hit(
+                feature.ref,
+                f"{feature.ref} is deprecated without a sunset",
+                "add governed(sunset=...), an instant with its time zone",
+                feature.location,
+            )
+
+
+@rule(
+    "deprecated-without-replacement",
+    "serving",
+    "error",
+    "A reader must learn what to use instead, or why there is nothing.",
+)
+def deprecated_without_replacement(evidence: Evidence) -> Iterable[Hit]:
+    for feature in _deprecated(evidence):
+        if not feature.facts.replaced_by and not feature.facts.reason:
+            yield Hit(
+                feature.ref,
+                f"{feature.ref} is deprecated without a replacement or a reason",
+                "add governed(replaced_by='view:feature') or governed(reason='...')",
+                feature.location,
+            )
+
+
+@rule(
+    "replacement-unknown",
+    "cosmetic",
+    "error",
+    "A replacement that does not exist sends readers nowhere.",
+)
+def replacement_unknown(evidence: Evidence) -> Iterable[Hit]:
+    for feature in evidence.compiled.features.values():
+        wanted = feature.facts.replaced_by
+        if not wanted or "/" in wanted:
+            continue
+        short = wanted.split("@")[0]
+        if short not in evidence.compiled.features:
+            yield Hit(
+                feature.ref,
+                f"{feature.ref} is replaced by {wanted}, which does not exist",
+                "name a feature of this repository, or namespace/view:feature",
+                feature.location,
+            )
+
+
+@rule(
+    "sunset-order",
+    "serving",
+    "error",
+    "What is computed from a feature cannot outlive it.",
+)
+def sunset_order(evidence: Evidence) -> Iterable[Hit]:
+    for view in evidence.compiled.on_demand.values():
+        for feature in view.features:
+            below = evidence.compiled.features[f"{view.name}:{feature.name}"]
+            for ref in view.inputs:
+                above = evidence.compiled.features.get(ref)
+                if above is not None and _outlives(below.facts.sunset, above.facts.sunset):
+                    yield Hit(
+                        below.ref,
+                        f"{below.ref} is computed from {ref}, whose sunset comes first",
+                        "give it a sunset no later, or compute it from something else",
+                        below.location,
+                    )
+
+
+def _outlives(below: datetime | None, above: datetime | None) -> bool:
+    return above is not None and (below is None or below > above)
+
+
+@rule(
+    "service-uses-draft",
+    "serving",
+    "error",
+    "Drafts change without notice and are not served online.",
+)
+def service_uses_draft(evidence: Evidence) -> Iterable[Hit]:
+    return _services_using(evidence, "draft", "make the feature production, or the service a draft")
+
+
+@rule(
+    "service-uses-deprecated",
+    "serving",
+    "warning",
+    "It will be gone at its sunset.",
+)
+def service_uses_deprecated(evidence: Evidence) -> Iterable[Hit]:
+    return _services_using(evidence, "deprecated", "move to its replacement")
+
+
+@rule(
+    "service-uses-quarantined",
+    "serving",
+    "warning",
+    "Its values are known to be wrong at present.",
+)
+def service_uses_quarantined(evidence: Evidence) -> Iterable[Hit]:
+    for name, ref, _ in _service_refs(evidence):
+        known = evidence.newest.get(f"{ref.view}:{ref.feature}")
+        if known is not None and known.state == "quarantined":
+            yield Hit(
+                name,
+                f"service {name} uses {ref}, which is quarantined",
+                "wait for its release, or leave it out",
+                evidence.compiled.services[name].location,
+            )
+
+
+def _services_using(evidence: Evidence, state: str, hint: str) -> Iterable[Hit]:
+    for name, ref, feature in _service_refs(evidence):
+        service = evidence.compiled.services[name]
+        if service.state != "production" or feature is None:
+            continue
+        if (feature.facts.state or "draft") == state:
+            yield Hit(name, f"service {name} uses {ref}, which is {state}", hint, service.location)
+
+
+def _service_refs(
+    evidence: Evidence,
+) -> Iterable[tuple[str, FeatureRef, CompiledFeature | None]]:
+    for name, service in evidence.compiled.services.items():
+        for ref in map(parse_ref, service.refs):
+            yield name, ref, evidence.compiled.features.get(f"{ref.view}:{ref.feature}")
+
+
+@rule(
+    "service-unknown-feature",
+    "serving",
+    "error",
+    "A service can only read what is defined.",
+)
+def service_unknown_feature(evidence: Evidence) -> Iterable[Hit]:
+    for name, ref, feature in _service_refs(evidence):
+        if feature is None and ref.namespace in (None, evidence.compiled.namespace):
+            yield Hit(
+                name,
+                f"service {name} uses {ref}, which this repository does not define",
+                "correct the name, or define the feature",
+                evidence.compiled.services[name].location,
+            )
+            continue
+        if ref.version is None or feature is None:
+            continue
+        known = {
+            r.version for r in evidence.state.features.values() if r.short_ref == feature.ref
+        } | {
+            c.version
+            for c in evidence.feature_changes("meaning", "add", "change", "move")
+            if c.name == feature.ref
+        }
+        if ref.version not in known:
+            yield Hit(
+                name,
+                f"service {name} uses {ref}, a version that does not exist",
+                f"known versions: {', '.join(str(v) for v in sorted(v or 1 for v in known))}",
+                evidence.compiled.services[name].location,
+            )
