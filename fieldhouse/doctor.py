@@ -1,6 +1,7 @@
 """What is configured, from where, and what is wrong. Looks, never mends; imports rooms late."""
 
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -11,13 +12,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fieldhouse.rooms import STANDS_ON, RoomHidden, intruder, load
-from fieldhouse.settings import BOOT_VARIABLES, OPEN_TABLES, settings_of
+from fieldhouse.settings import BOOT_VARIABLES, OPEN_TABLES, distinct, settings_of
 from registry.kernel.errors import FieldhouseError, nearest_names
 from registry.kernel.settings import FILE_NAME, Setting, Settings
 from registry.settings import REPOSITORY, registry_url
 
 Verdict = Literal["ok", "note", "wrong"]
 MASK = "********"
+_PASSWORD = re.compile(r"(://[^/@\s:]*:)[^/\s]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def _declared() -> tuple[Setting, ...]:
             found.extend(settings_of(room))
         except RoomHidden:
             continue  # `_rooms` says it
-    return tuple(dict.fromkeys(found))
+    return distinct(found)
 
 
 def _setting_lines(
@@ -95,14 +97,17 @@ def _setting_lines(
         except FieldhouseError as error:
             broken.append(Check(setting.name, "wrong", error.asked, error.hint or setting.doc))
             continue
-        value = MASK if setting.secret and found.value else found.value
+        value = MASK if setting.secret and found.value else without_password(found.value)
         lines.append(SettingLine(setting.name, value, found.origin, setting.env, setting.doc))
     return lines, broken
 
 
+def without_password(value: Any) -> Any:
+    """A URL's password replaced by the mask; anything else as it is."""
+    return _PASSWORD.sub(rf"\1{MASK}@", value) if isinstance(value, str) else value
+
+
 def _python() -> Check:
-    if sys.version_info < (3, 11):
-        return Check("python", "wrong", platform.python_version(), "use Python 3.11 or newer")
     return Check("python", "ok", f"{platform.python_version()} at {sys.executable}")
 
 
@@ -146,7 +151,7 @@ def unknown_variables(environ: Mapping[str, str], declared: tuple[Setting, ...])
     known = {setting.env for setting in declared} | set(BOOT_VARIABLES)
     for name in sorted(environ):
         if name.startswith("FIELDHOUSE_") and name not in known:
-            nearest = nearest_names(name, known)
+            nearest = nearest_names(name, known, limit=1)
             hint = f"nearest: {', '.join(nearest)}" if nearest else ""
             yield Check(f"environment {name}", "note", "no setting reads it", hint)
 
@@ -163,11 +168,11 @@ def _guarded(about: str, look: Callable[[], Check]) -> Check:
         return look()
     except FieldhouseError as error:
         found = " ".join(part for part in (error.asked, error.found) if part)
-        return Check(about, "wrong", found, error.hint)
+        return Check(about, "wrong", without_password(found), error.hint)
     except RoomHidden as error:
         return Check(about, "wrong", f"not looked at: room {error.room} is hidden")
     except Exception as error:
-        return Check(about, "wrong", f"{type(error).__name__}: {error}")
+        return Check(about, "wrong", without_password(f"{type(error).__name__}: {error}"))
 
 
 def _repository(settings: Settings) -> Check:

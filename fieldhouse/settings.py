@@ -1,5 +1,6 @@
 """Settings of the door, and where to find those of every room. Reads no value."""
 
+from collections.abc import Iterable
 from importlib.util import find_spec
 
 from fieldhouse.rooms import STANDS_ON, load, require
@@ -31,4 +32,9 @@ def settings_of(room: str) -> tuple[Setting, ...]:
 
 def all_settings() -> tuple[Setting, ...]:
     """Every setting that there is, room by room. Raises `RoomHidden`."""
-    return tuple(dict.fromkeys(s for room in (*STANDS_ON, "fieldhouse") for s in settings_of(room)))
+    return distinct(setting for room in (*STANDS_ON, "fieldhouse") for setting in settings_of(room))
+
+
+def distinct(settings: Iterable[Setting]) -> tuple[Setting, ...]:
+    """Each name once: rooms may share a setting of the room below."""
+    return tuple({setting.name: setting for setting in settings}.values())
