@@ -62,7 +62,7 @@ FROM landed
 ORDER BY flight_id
 """
 
-# The first instant not before `earliest` at which a clock in `zone` shows `hhmm` (2400 is midnight).
+# The first instant not before `earliest` at which a clock in `zone` shows `hhmm` (2400: midnight).
 # An hour that occurs twice, when daylight saving ends, is read as the later one by DuckDB's ICU.
 NEXT_LOCAL = """
 CREATE MACRO next_local(hhmm, zone, earliest) AS list_min(list_filter(

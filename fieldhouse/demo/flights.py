@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
@@ -68,7 +69,7 @@ def _write_tables(
     return rows
 
 
-def _read_record(root: Path) -> dict[str, dict[str, int]] | None:
+def _read_record(root: Path) -> Mapping[str, Any] | None:
     try:
         record = json.loads((root / RECORD).read_text())
     except (OSError, ValueError):
