@@ -1,11 +1,19 @@
 """What the registry asks of the outside, and what other rooms ask of the registry."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from registry.core.audit import ChainedEvent, Checkpoint, Event
+from registry.core.duplication import KnownFeature
+from registry.core.policy import Approval
+from registry.core.proposals import Proposal
 from registry.core.published import Published, PublishedView
+from registry.core.readers import Reader
+from registry.core.state import NamespaceState
+from registry.kernel.settings import Settings
 
 
 class PublishedReader(Protocol):
@@ -153,3 +161,73 @@ class SampleReader(Protocol):
     """
 
     def __call__(self, view: PublishedView, limit: int) -> Any: ...
+
+
+class Transaction(Protocol):
+    """What use cases do with the store, all of it or nothing."""
+
+    def state(self, namespace: str) -> NamespaceState: ...
+
+    def save_state(self, before: NamespaceState, after: NamespaceState) -> None:
+        """Raises `Conflict` when the namespace moved on from `before`."""
+        ...
+
+    def published(self, namespace: str, at: datetime | None = None) -> Published | None:
+        """The newest published state, or the one in force at `at`."""
+        ...
+
+    def publish(self, published: Published) -> None: ...
+
+    def readers(self, namespace: str) -> Sequence[tuple[str, Reader]]:
+        """(`view:feature@version`, reader) of training sets and models."""
+        ...
+
+    def known_by_key(self, keys: Sequence[str]) -> Sequence[KnownFeature]:
+        """Live features of every namespace that have one of these definition keys."""
+        ...
+
+    def append(self, events: Iterable[Event]) -> Sequence[ChainedEvent]: ...
+
+    def events(
+        self, subject: str | None = None, until: datetime | None = None, newest: int | None = None
+    ) -> Iterator[ChainedEvent]: ...
+
+    def save_checkpoint(self, mark: Checkpoint) -> None: ...
+
+    def checkpoints(self) -> Sequence[Checkpoint]: ...
+
+    def save_proposal(self, proposal: Proposal) -> None: ...
+
+    def proposal(self, digest: str) -> Proposal:
+        """By digest or enough of its first digits; raises `NotFound`."""
+        ...
+
+    def pending(self, namespace: str) -> Sequence[Proposal]: ...
+
+    def save_approval(self, digest: str, approval: Approval) -> None: ...
+
+    def approvals(self, digest: str) -> Sequence[Approval]: ...
+
+
+class Store(Protocol):
+    """Where the registry keeps everything."""
+
+    def read(self) -> AbstractContextManager[Transaction]: ...
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """Alone until it ends; commits at the end, rolls back on any error."""
+        ...
+
+
+class TableReader(Protocol):
+    """Says which tables the warehouse has and their columns; `warehouse` implements it."""
+
+    def __call__(self, settings: Settings) -> Mapping[str, frozenset[str]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CommandPorts:
+    """What the door hands to the registry's commands, since they may not import other rooms."""
+
+    tables: TableReader | None = None
+    samples: Callable[[Settings], SampleReader] | None = None

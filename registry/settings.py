@@ -14,7 +14,11 @@ REGISTRY_URL = Setting(
 )
 TOKEN = Setting("auth", "token", "", "the token that commands act with", secret=True)
 
-SETTINGS = (NAMESPACE, REPOSITORY, HOME, INSTANT, REGISTRY_URL, TOKEN)
+INTERVAL = Setting(
+    "materialize", "interval_seconds", 3600.0, "how often features are materialized, in seconds"
+)
+
+SETTINGS = (NAMESPACE, REPOSITORY, HOME, INSTANT, REGISTRY_URL, TOKEN, INTERVAL)
 
 
 def clock_of(settings: Settings) -> Clock:

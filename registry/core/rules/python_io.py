@@ -3,23 +3,23 @@
 import ast
 
 ALLOWED_MODULES = frozenset(
-    [
-        "math",
-        "statistics",
-        "datetime",
-        "re",
-        "json",
-        "decimal",
-        "itertools",
-        "functools",
+    {
         "collections",
-        "typing",
+        "datetime",
+        "decimal",
+        "functools",
+        "itertools",
+        "json",
+        "math",
         "numpy",
         "pandas",
-        "zoneinfo",
+        "re",
+        "statistics",
         "string",
+        "typing",
         "unicodedata",
-    ]
+        "zoneinfo",
+    }
 )
 FORBIDDEN_NAMES = frozenset(
     ["open", "exec", "eval", "compile", "__import__", "input", "breakpoint", "globals", "print"]

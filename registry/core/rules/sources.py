@@ -1,4 +1,4 @@
-"""Rules about sources: where values come from, when they are known, whether queries are sound."""
+"""Rules about sources: where values come from, when they are known, are queries sound."""
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -12,23 +12,23 @@ from registry.core.rules.base import Evidence, Hit, rule
 from registry.core.rules.python_io import forbidden_uses
 
 UNSTABLE_FUNCTIONS = frozenset(
-    [
-        "now",
-        "current_timestamp",
+    {
         "current_date",
         "current_time",
-        "today",
-        "get_current_timestamp",
-        "random",
+        "current_timestamp",
         "gen_random_uuid",
-        "uuid",
-        "rand",
-        "setseed",
-        "localtimestamp",
+        "get_current_timestamp",
         "localtime",
-        "txid_current",
+        "localtimestamp",
         "nextval",
-    ]
+        "now",
+        "rand",
+        "random",
+        "setseed",
+        "today",
+        "txid_current",
+        "uuid",
+    }
 )
 ORDER_DEPENDENT = (exp.First, exp.Last, exp.AnyValue, exp.ArrayAgg, exp.GroupConcat)
 RANKING = (exp.RowNumber, exp.FirstValue, exp.LastValue, exp.NthValue, exp.Lag, exp.Lead)

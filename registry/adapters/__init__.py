@@ -1,0 +1,1 @@
+"""Where the registry meets the outside: Feast, SQL, files. One technology a module."""

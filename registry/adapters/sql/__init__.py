@@ -1,0 +1,1 @@
+"""The registry on a SQL database: SQLite or PostgreSQL, through SQLAlchemy."""

@@ -1,0 +1,101 @@
+"""Opening a database and beginning transactions on it. SQLite in WAL mode, or PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from registry.adapters.sql.migrate import bring_up_to_date
+from registry.kernel.errors import FieldhouseError, Invalid, Unavailable
+
+# Any number that nobody else is likely to use: one writer at a time on PostgreSQL.
+_WRITER_LOCK = 0x6669_656C_64
+_BUSY_TIMEOUT_MS = 15_000
+
+
+class Database:
+    """A registry database. `read` sees one snapshot, `write` is alone until it commits."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        with _translated(self._engine), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """Commits at the end, rolls back on any error."""
+        with _translated(self._engine), self._engine.connect() as connection:
+            _begin_alone(connection)
+            yield connection
+            connection.commit()
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def open_database(url: str) -> Database:
+    """Open the registry's database, made or brought up to date when need be.
+
+    Raises `Invalid` for a URL that names no known database, `Unavailable` when it does not answer,
+    and `Refused` when a newer Fieldhouse wrote it.
+    """
+    try:
+        parsed = sa.make_url(url)
+        _make_folder(parsed)
+        engine = sa.create_engine(parsed, pool_pre_ping=True)
+    except (sa.exc.ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise Invalid(
+            f"registry.url {url!r} cannot be opened",
+            str(error),
+            "write sqlite:///path, or postgresql+psycopg://… with fieldhouse[postgres] installed",
+        ) from error
+    if parsed.get_backend_name() == "sqlite":
+        _configure_sqlite(engine)
+    with _translated(engine):
+        bring_up_to_date(engine)
+    return Database(engine)
+
+
+def _make_folder(url: sa.URL) -> None:
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+
+
+def _configure_sqlite(engine: sa.Engine) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: object, _record: object) -> None:
+        # The driver must not begin transactions by itself: `_begin_alone` does.
+        connection.isolation_level = None  # type: ignore[attr-defined]
+        cursor = connection.cursor()  # type: ignore[attr-defined]
+        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+
+def _begin_alone(connection: sa.Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITER_LOCK)))
+
+
+@contextmanager
+def _translated(engine: sa.Engine) -> Iterator[None]:
+    """Foreign errors in our words, the cause kept."""
+    try:
+        yield
+    except FieldhouseError:
+        raise
+    except (DBAPIError, SQLAlchemyError) as error:
+        where = engine.url.render_as_string(hide_password=True)
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise Unavailable(
+            f"the registry database {where} did not do it", reason, "nothing was changed; try again"
+        ) from error

@@ -1,0 +1,88 @@
+"""The `Store` port on a SQL database. Joins the other modules of this folder; no SQL of its own."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from registry.adapters.sql import audit_log, books, proposal_log, states
+from registry.adapters.sql.database import Database
+from registry.core.audit import ChainedEvent, Checkpoint, Event
+from registry.core.duplication import KnownFeature
+from registry.core.policy import Approval
+from registry.core.proposals import Proposal
+from registry.core.published import Published
+from registry.core.readers import Reader
+from registry.core.state import NamespaceState
+
+
+class SqlTransaction:
+    """One transaction on one connection."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def state(self, namespace: str) -> NamespaceState:
+        return states.load_state(self._connection, namespace)
+
+    def save_state(self, before: NamespaceState, after: NamespaceState) -> None:
+        states.save_state(self._connection, before, after)
+
+    def published(self, namespace: str, at: datetime | None = None) -> Published | None:
+        return states.load_published(self._connection, namespace, at)
+
+    def publish(self, published: Published) -> None:
+        states.save_published(self._connection, published)
+
+    def readers(self, namespace: str) -> Sequence[tuple[str, Reader]]:
+        return books.book_readers(self._connection, namespace)
+
+    def known_by_key(self, keys: Sequence[str]) -> Sequence[KnownFeature]:
+        return states.known_by_key(self._connection, list(keys))
+
+    def append(self, events: Iterable[Event]) -> Sequence[ChainedEvent]:
+        return audit_log.append_events(self._connection, events)
+
+    def events(
+        self, subject: str | None = None, until: datetime | None = None, newest: int | None = None
+    ) -> Iterator[ChainedEvent]:
+        return audit_log.read_events(self._connection, subject, until, newest)
+
+    def save_checkpoint(self, mark: Checkpoint) -> None:
+        audit_log.save_checkpoint(self._connection, mark)
+
+    def checkpoints(self) -> Sequence[Checkpoint]:
+        return audit_log.read_checkpoints(self._connection)
+
+    def save_proposal(self, proposal: Proposal) -> None:
+        proposal_log.save_proposal(self._connection, proposal)
+
+    def proposal(self, digest: str) -> Proposal:
+        return proposal_log.find_proposal(self._connection, digest)
+
+    def pending(self, namespace: str) -> Sequence[Proposal]:
+        return proposal_log.pending_proposals(self._connection, namespace)
+
+    def save_approval(self, digest: str, approval: Approval) -> None:
+        proposal_log.save_approval(self._connection, digest, approval)
+
+    def approvals(self, digest: str) -> Sequence[Approval]:
+        return proposal_log.read_approvals(self._connection, digest)
+
+
+class SqlStore:
+    """A `Store` on SQLite or PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def read(self) -> Iterator[SqlTransaction]:
+        with self._database.read() as connection:
+            yield SqlTransaction(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[SqlTransaction]:
+        with self._database.write() as connection:
+            yield SqlTransaction(connection)

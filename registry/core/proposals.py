@@ -1,0 +1,29 @@
+"""A proposal: a plan that somebody put forward, and the definitions it was made from. Pure data.
+
+open → checked → approved | rejected → applied | superseded (decision 4).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from registry.core.changes import Plan
+from registry.core.definitions import Repository
+from registry.core.findings import Finding
+
+PENDING = ("open", "checked", "approved")
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """`digest` is the plan's. `findings` are those of the check that let it through."""
+
+    digest: str
+    namespace: str
+    status: str
+    proposer: str
+    proposer_bot: bool
+    at: datetime
+    plan: Plan
+    repository: Repository
+    findings: tuple[Finding, ...] = ()
+    reason: str = ""

@@ -1,0 +1,200 @@
+"""SQL text to syntax trees and back, in one canonical spelling. Knows no names and no scopes.
+
+Only rewrites that keep the meaning for every table are made here: order of AND and OR terms,
+direction of comparisons, BETWEEN, redundant parentheses, order of IN lists and PARTITION BY.
+Identifiers are compared without case, as DuckDB does, quoted or not.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+DIALECT = "duckdb"
+VOLATILE = frozenset(
+    "random uuid uuidv4 uuidv7 gen_random_uuid rand nextval currval setval setseed stats".split()
+)
+# Aggregates of DuckDB 2.0 that sqlglot 30 reads as unknown functions (a test compares the lists).
+OTHER_AGGREGATES = frozenset(
+    "approx_top_k arg_max_null arg_max_nulls_last arg_min_null arg_min_nulls_last bitstring_agg "
+    "combine_aggr decimal_average entropy favg fsum histogram histogram_exact kahan_sum "
+    "kurtosis_pop lttb mad product quantile_disc regr_avgx regr_avgy regr_count regr_intercept "
+    "regr_r2 regr_slope regr_sxx regr_sxy regr_syy reservoir_quantile sem sum_no_overflow sumkahan "
+    "variant_group_object".split()
+)
+_FLIPPED: dict[type[exp.Expression], type[exp.Expression]] = {exp.GT: exp.LT, exp.GTE: exp.LTE}
+_SYMMETRIC = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
+_OPERATORS = (
+    *(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Pow, exp.DPipe, exp.Neg),
+    *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ),
+    *(exp.And, exp.Or, exp.Not, exp.Is, exp.In, exp.Between, exp.Like, exp.ILike, exp.Escape),
+    *(exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot),
+    *(exp.BitwiseLeftShift, exp.BitwiseRightShift),
+)
+_ATOMS = (exp.Column, exp.Literal, exp.Boolean, exp.Null, exp.Cast, exp.Case, exp.Window)
+# Below these an operator needs no parentheses, since commas or keywords end it.
+_DELIMITING = (
+    *(exp.Select, exp.Where, exp.Having, exp.Qualify, exp.Group, exp.Order, exp.Ordered),
+    *(exp.Alias, exp.Paren, exp.Tuple, exp.Join, exp.Case, exp.If, exp.Cast, exp.Filter),
+    *(exp.Distinct, exp.Window, exp.Anonymous, exp.Coalesce, exp.AggFunc),
+)
+_SPACE = re.compile(r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")|\s+")
+_PATH = re.compile(r"[./\\]")
+
+
+class NotParsed(Exception):
+    """The text is not one query in SQL that can be read; says why."""
+
+
+@lru_cache(maxsize=4096)
+def parsed(query: str) -> exp.Query:
+    """The tree of one query, comments dropped and identifiers in lower case. Do not change it.
+
+    Raises `NotParsed`.
+    """
+    try:
+        statements = [s for s in sqlglot.parse(query, dialect=DIALECT) if s is not None]
+    except (SqlglotError, RecursionError, ValueError) as error:
+        raise NotParsed(str(error).splitlines()[0] if str(error) else "not SQL") from error
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise NotParsed("it is not one SELECT")
+    for node in statements[0].walk():
+        node.comments = None
+        if isinstance(node, exp.Identifier):
+            _normalise_identifier(node)
+    return statements[0]
+
+
+def whole_text(query: str) -> str:
+    """One spelling of a whole query that lineage cannot follow: re-printed, else spaces evened."""
+    try:
+        return parsed(query).sql(dialect=DIALECT, comments=False)
+    except NotParsed:
+        return _SPACE.sub(lambda match: match.group(1) or " ", query).strip()
+
+
+def print_tree(tree: exp.Expression) -> str:
+    """The text of a tree."""
+    return tree.sql(dialect=DIALECT, comments=False)
+
+
+def is_volatile(tree: exp.Expression) -> bool:
+    """Whether any function in it may answer differently for each row or call."""
+    return any(function_name(node) in VOLATILE for node in tree.find_all(exp.Func))
+
+
+def function_name(node: exp.Func) -> str:
+    """The function's name in lower case."""
+    return str(node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
+
+
+def is_aggregate(node: exp.Expression) -> bool:
+    """Whether it is a call of an aggregate function, used as an aggregate and not over a window."""
+    aggregate = isinstance(node, exp.AggFunc) or (
+        isinstance(node, exp.Anonymous) and node.name.lower() in OTHER_AGGREGATES
+    )
+    above = node.parent
+    while isinstance(above, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
+        above, node = above.parent, above
+    return aggregate and not (isinstance(above, exp.Window) and above.this is node)
+
+
+def has_aggregate(tree: exp.Expression) -> bool:
+    """Whether an aggregate is called in it, sub-queries left aside."""
+    return any(is_aggregate(node) for node in own_nodes(tree))
+
+
+def has_window(tree: exp.Expression) -> bool:
+    """Whether a window function is called in it, sub-queries left aside."""
+    return any(isinstance(node, exp.Window) for node in own_nodes(tree))
+
+
+def own_nodes(tree: exp.Expression) -> Iterator[exp.Expression]:
+    """Every node of an expression except those inside sub-queries."""
+    yield from tree.walk(prune=lambda node: isinstance(node, exp.Query))
+
+
+def terms(tree: exp.Expression | None, kind: type[exp.Connector] = exp.And) -> list[exp.Expression]:
+    """The terms of an AND (or OR), parentheses taken off; [] for None."""
+    if tree is None:
+        return []
+    bare = tree.unnest()
+    if isinstance(bare, kind):
+        return [*terms(bare.this, kind), *terms(bare.expression, kind)]
+    return [bare]
+
+
+def joined(parts: Iterable[exp.Expression], kind: type[exp.Connector] = exp.And) -> exp.Expression:
+    """Terms as one AND (or OR), sorted by text and without doubles."""
+    by_text = {print_tree(part): part for part in parts}
+    result, *rest = (_wrapped_term(by_text[text], kind) for text in sorted(by_text))
+    for part in rest:
+        result = kind(this=result, expression=part)
+    return result
+
+
+def canonical(tree: exp.Expression) -> exp.Expression:
+    """The tree in its canonical spelling. `tree` is used up."""
+    return _parenthesised(_bottom_up(tree, _rewritten))
+
+
+def _bottom_up(
+    tree: exp.Expression, change: Callable[[exp.Expression], exp.Expression]
+) -> exp.Expression:
+    for child in list(tree.iter_expressions()):
+        changed = _bottom_up(child, change)
+        if changed is not child:
+            child.replace(changed)
+    return change(tree)
+
+
+def _rewritten(node: exp.Expression) -> exp.Expression:
+    if isinstance(node, exp.Paren) and isinstance(node.this, (*_OPERATORS, *_ATOMS, exp.Paren)):
+        return node.this
+    if isinstance(node, exp.Between) and not node.args.get("symmetric"):
+        low = exp.LTE(this=node.args["low"], expression=node.this.copy())
+        return exp.And(this=low, expression=exp.LTE(this=node.this, expression=node.args["high"]))
+    if type(node) in _FLIPPED:
+        return _FLIPPED[type(node)](this=node.expression, expression=node.this)
+    if isinstance(node, _SYMMETRIC) and print_tree(node.this) > print_tree(node.expression):
+        return type(node)(this=node.expression, expression=node.this)
+    if isinstance(node, exp.In) and node.expressions:
+        node.set("expressions", sorted_unique(node.expressions))
+    if isinstance(node, exp.Window) and node.args.get("partition_by"):
+        node.set("partition_by", sorted_unique(node.args["partition_by"]))
+    return node
+
+
+def sorted_unique(nodes: Iterable[exp.Expression]) -> list[exp.Expression]:
+    """Nodes by their text, each text once."""
+    by_text = {print_tree(node): node for node in nodes}
+    return [by_text[text] for text in sorted(by_text)]
+
+
+def _parenthesised(node: exp.Expression) -> exp.Expression:
+    """Exactly one pair of parentheses around each operator that stands inside another."""
+    if isinstance(node, exp.And | exp.Or):
+        return joined([_parenthesised(term) for term in terms(node, type(node))], type(node))
+    for child in list(node.iter_expressions()):
+        changed = _parenthesised(child)
+        if isinstance(changed, _OPERATORS) and not isinstance(node, _DELIMITING):
+            changed = exp.Paren(this=changed.copy())
+        if changed is not child:
+            child.replace(changed)
+    return node
+
+
+def _wrapped_term(term: exp.Expression, kind: type[exp.Connector]) -> exp.Expression:
+    other = exp.Or if kind is exp.And else exp.And
+    return exp.Paren(this=term) if isinstance(term, other) else term
+
+
+def _normalise_identifier(node: exp.Identifier) -> None:
+    """Names lose their case and their quotes; a path in quotes (a table's) keeps both."""
+    name = str(node.this)
+    is_path = isinstance(node.parent, exp.Table) and bool(_PATH.search(name))
+    node.set("this", name if is_path else name.lower())
+    node.set("quoted", not name.replace("_", "a").isalnum() or name[:1].isdigit())

@@ -1,0 +1,123 @@
+"""Applying an approved plan: state, published state, audit and checkpoint in one transaction."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from registry.core.apply import apply_plan
+from registry.core.audit import ChainedEvent, Checkpoint, Event
+from registry.core.changes import Change
+from registry.core.compiled import Compiled
+from registry.core.proposals import Proposal
+from registry.core.publish import publish
+from registry.core.published import Published
+from registry.kernel.errors import Conflict, Refused
+from registry.ports import Principal, Transaction
+from registry.service.check import CheckFailed, check_against
+from registry.service.context import Context
+from registry.service.propose import standing
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an apply did. `changed` is False when the plan had been applied before."""
+
+    proposal: Proposal
+    published: Published
+    changed: bool
+
+
+def apply(context: Context, digest: str, compiled: Compiled, principal: Principal) -> Applied:
+    """Carry out a proposal; `compiled` is its repository, compiled.
+
+    Raises `Refused` when approvals are missing, `Conflict` when the registry moved on so that the
+    plan is no longer the same, `CheckFailed` when a rule now stands against it. Applying twice is
+    no change.
+    """
+    with context.store.write() as transaction:
+        proposal = transaction.proposal(digest)
+        if proposal.status == "applied":
+            return Applied(proposal, _published(transaction, proposal), changed=False)
+        _check_approved(context, transaction, proposal)
+        state = transaction.state(proposal.namespace)
+        checked = check_against(context, compiled, state, transaction)
+        if checked.plan.digest != proposal.digest:
+            raise Conflict(
+                f"the registry changed since proposal {digest} was made",
+                "its plan would now be another",
+                "plan and propose again",
+            )
+        if checked.refused:
+            raise CheckFailed(checked)
+        after = apply_plan(checked.plan, compiled, state, context.clock())
+        transaction.save_state(state, after)
+        published = publish(after, context.clock())
+        transaction.publish(published)
+        applied = replace(proposal, status="applied")
+        transaction.save_proposal(applied)
+        events = transaction.append(_events(context, applied, principal))
+        mark_checkpoint(context, transaction, events[-1])
+        return Applied(applied, published, changed=True)
+
+
+def _published(transaction: Transaction, proposal: Proposal) -> Published:
+    published = transaction.published(proposal.namespace)
+    assert published is not None, "an applied proposal has published a state"
+    return published
+
+
+def _check_approved(context: Context, transaction: Transaction, proposal: Proposal) -> None:
+    if proposal.status in ("rejected", "superseded"):
+        raise Refused(f"the proposal is {proposal.status}", hint="propose again")
+    stands = standing(context, transaction, proposal)
+    if stands.missing:
+        raise Refused(
+            f"proposal {proposal.digest} is not approved",
+            f"{stands.missing} approval(s) missing, for: {', '.join(stands.need.kinds)}",
+            f"somebody other than {proposal.proposer} with role "
+            f"{' or '.join(stands.need.roles)} can run: fieldhouse approve {proposal.digest}",
+        )
+
+
+def _events(context: Context, proposal: Proposal, principal: Principal) -> Iterator[Event]:
+    for change in proposal.plan.changes:
+        yield Event(
+            at=context.clock(),
+            actor=principal.subject,
+            action=_action(change),
+            subject=change.name,
+            namespace=proposal.namespace,
+            detail={
+                "proposal": proposal.digest,
+                "proposer": proposal.proposer,
+                "version": change.version,
+                "differences": [[d.facet, d.before, d.after] for d in change.differences],
+            },
+        )
+    yield Event(
+        at=context.clock(),
+        actor=principal.subject,
+        action="proposal:applied",
+        subject=proposal.digest,
+        namespace=proposal.namespace,
+        detail={"changes": len(proposal.plan.changes), "proposer": proposal.proposer},
+    )
+
+
+def _action(change: Change) -> str:
+    if change.object == "feature" and change.aspect == "state":
+        return f"feature:state:{change.differences[0].after}"
+    return f"{change.object}:{change.action}:{change.aspect}"
+
+
+def mark_checkpoint(context: Context, transaction: Transaction, last: ChainedEvent) -> None:
+    """Sign where the chain stands."""
+    message = checkpoint_message(last.sequence, last.hash)
+    signature = context.key.sign(message)
+    transaction.save_checkpoint(
+        Checkpoint(last.sequence, last.hash, context.clock(), signature.signature, signature.key)
+    )
+
+
+def checkpoint_message(sequence: int, hash: str) -> bytes:
+    """The bytes that a checkpoint's signature covers."""
+    return f"fieldhouse audit checkpoint {sequence} {hash}".encode()

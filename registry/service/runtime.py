@@ -1,0 +1,172 @@
+"""What changes at run time and never from code: quarantine, release, old versions, generations."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from registry.core.audit import Event
+from registry.core.lifecycle import check_move
+from registry.core.publish import publish
+from registry.core.published import PinnedFeature, Published
+from registry.core.state import FeatureRecord, NamespaceState, ViewLine
+from registry.kernel.errors import NotFound, Refused
+from registry.kernel.refs import parse_ref
+from registry.ports import Principal, Transaction
+from registry.service.check import readers_of
+from registry.service.context import Context
+
+Step = Callable[[NamespaceState, Transaction], NamespaceState]
+
+
+def quarantine(
+    context: Context, namespace: str, ref: str, principal: Principal, reason: str
+) -> Published:
+    """Take a feature out of trust; what lookups then answer is its staleness policy's say."""
+
+    def step(state: NamespaceState, _: Transaction) -> NamespaceState:
+        record = _record(state, ref)
+        check_move(record.ref, record.state, "quarantined", "run time")
+        changed = replace(
+            record, state="quarantined", before_quarantine=record.state, since=context.clock()
+        )
+        return _with_record(state, changed)
+
+    return _changed(context, namespace, step, principal, "feature:state:quarantined", ref, reason)
+
+
+def release(
+    context: Context, namespace: str, ref: str, principal: Principal, reason: str
+) -> Published:
+    """Give a quarantined feature its former state back."""
+
+    def step(state: NamespaceState, _: Transaction) -> NamespaceState:
+        record = _record(state, ref)
+        after = record.before_quarantine or "production"
+        check_move(record.ref, record.state, after, "run time")
+        changed = replace(record, state=after, before_quarantine=None, since=context.clock())
+        return _with_record(state, changed)
+
+    return _changed(context, namespace, step, principal, "feature:state:released", ref, reason)
+
+
+def retire_version(
+    context: Context, namespace: str, ref: str, principal: Principal, reason: str
+) -> Published:
+    """Retire an old version that a newer one has replaced. `ref` names the version.
+
+    Raises `Refused` when it is the newest (remove that in code) or while something reads it.
+    """
+
+    def step(state: NamespaceState, transaction: Transaction) -> NamespaceState:
+        record = _record(state, ref)
+        _check_superseded(state, record)
+        reading = readers_of(state, transaction).get(record.ref, ())
+        if reading:
+            raise Refused(
+                f"{record.ref} is still read",
+                f"by {', '.join(map(str, reading))}",
+                "move its readers first",
+            )
+        changed = _with_record(state, replace(record, state="retired", since=context.clock()))
+        return _without_empty_lines(changed)
+
+    return _changed(context, namespace, step, principal, "feature:state:retired", ref, reason)
+
+
+def switch_generation(
+    context: Context, namespace: str, view_key: str, generation: int, actor: str
+) -> Published:
+    """Make a line's generation the one that readers use, and the line ready.
+
+    Services that read a feature of the same version from an older line move to this one, which now
+    has its values.
+    """
+
+    def step(state: NamespaceState, _: Transaction) -> NamespaceState:
+        line = state.lines.get(view_key)
+        if line is None or line.retired:
+            raise NotFound("feature view", view_key, state.lines)
+        if line.generation == generation and line.ready:
+            return state
+        moved = replace(line, generation=generation, ready=True)
+        return _repinned(replace(state, lines={**state.lines, view_key: moved}), moved)
+
+    principal = Principal(actor, frozenset({"operator"}), bot=True)
+    return _changed(
+        context, namespace, step, principal, "view:generation", view_key, str(generation)
+    )
+
+
+def _changed(
+    context: Context,
+    namespace: str,
+    step: Step,
+    principal: Principal,
+    action: str,
+    subject: str,
+    reason: str,
+) -> Published:
+    with context.store.write() as transaction:
+        before = transaction.state(namespace)
+        after = step(before, transaction)
+        if after is not before:
+            after = replace(after, number=before.number + 1)
+            transaction.save_state(before, after)
+            transaction.publish(publish(after, context.clock()))
+            event = Event(context.clock(), principal.subject, action, subject, reason, namespace)
+            transaction.append([event])
+        published = transaction.published(namespace)
+    assert published is not None, "a namespace with a view has a published state"
+    return published
+
+
+def _record(state: NamespaceState, ref: str) -> FeatureRecord:
+    wanted = parse_ref(ref)
+    found = [
+        r
+        for r in state.features.values()
+        if (r.view, r.name) == (wanted.view, wanted.feature) and wanted.version in (None, r.version)
+    ]
+    if not found:
+        raise NotFound("feature", ref, (r.ref for r in state.features.values()))
+    return max(found, key=lambda r: r.version)
+
+
+def _with_record(state: NamespaceState, record: FeatureRecord) -> NamespaceState:
+    return replace(state, features={**state.features, record.ref: record})
+
+
+def _check_superseded(state: NamespaceState, record: FeatureRecord) -> None:
+    newest = max(r.version for r in state.features.values() if r.short_ref == record.short_ref)
+    if not record.live:
+        raise Refused(f"{record.ref} is {record.state} already")
+    if record.version == newest:
+        raise Refused(
+            f"{record.ref} is the newest version",
+            hint="retire it by removing it from the repository",
+        )
+
+
+def _without_empty_lines(state: NamespaceState) -> NamespaceState:
+    held = {(r.view, line) for r in state.features.values() if r.live for line in r.lines}
+    lines: dict[str, ViewLine] = {
+        key: replace(line, retired=(line.name, line.line) not in held)
+        for key, line in state.lines.items()
+    }
+    return replace(state, lines=lines)
+
+
+def _repinned(state: NamespaceState, line: ViewLine) -> NamespaceState:
+    services = {
+        name: replace(record, pinned=tuple(_moved_pin(pin, state, line) for pin in record.pinned))
+        for name, record in state.services.items()
+    }
+    return replace(state, services=services)
+
+
+def _moved_pin(pin: PinnedFeature, state: NamespaceState, line: ViewLine) -> PinnedFeature:
+    if pin.on_demand or pin.view.split("@")[0] != line.name:
+        return pin
+    record = state.features.get(f"{line.name}:{pin.feature}@{pin.version}")
+    if record is None or line.line not in record.lines:
+        return pin
+    return replace(pin, view=line.key)
