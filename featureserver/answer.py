@@ -1,0 +1,126 @@
+"""From raw rows to answered columns: statuses, ttl, staleness policies. Pure; time is passed in.
+
+A status tells of the stored value. What is answered in its place follows the feature's policy.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from featureserver.decoders import CORRUPT, MISSING, Decoded
+from featureserver.instants import instant_of
+from featureserver.plan import PlannedFeature, PlannedView
+from featureserver.values import convert, from_wire
+from registry.kernel.errors import Refused
+
+PRESENT = "PRESENT"
+NULL_VALUE = "NULL_VALUE"
+NOT_FOUND = "NOT_FOUND"
+OUTSIDE_MAX_AGE = "OUTSIDE_MAX_AGE"
+INVALID = "INVALID"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One feature's answers, a row each, in the order of the request.
+
+    `wire` are wire values (`featureserver.values`); `marks` are statuses, or None when all are
+    PRESENT; `events` are event times in microseconds, 0 where no row was found.
+    """
+
+    name: str
+    dtype: str
+    wire: list[Any]
+    marks: list[str] | None
+    events: list[int]
+
+    @property
+    def values(self) -> list[Any]:
+        """Python values: aware datetimes, Decimal, dicts, lists; None where there is none."""
+        return convert(self.wire, from_wire(self.dtype))
+
+    @property
+    def statuses(self) -> list[str]:
+        """PRESENT, NULL_VALUE, NOT_FOUND, OUTSIDE_MAX_AGE or INVALID (unreadable, quarantined)."""
+        return [PRESENT] * len(self.wire) if self.marks is None else self.marks
+
+    @property
+    def event_times(self) -> list[datetime | None]:
+        """Event times, aware UTC; None where no row was found."""
+        return [instant_of(event) if event else None for event in self.events]
+
+
+def settle(view: PlannedView, decoded: Decoded, now_micros: int) -> list[Column]:
+    """The columns of one view's features. Raises `Refused` for stale values under "refuse"."""
+    marks = row_marks(decoded, view.ttl_micros, now_micros)
+    return [
+        _column(feature, values, marks, decoded)
+        for feature, values in zip(view.features, decoded.columns, strict=True)
+    ]
+
+
+def row_marks(decoded: Decoded, ttl_micros: int | None, now_micros: int) -> list[str] | None:
+    """A status per row, NULL_VALUE left aside; None when all are PRESENT.
+
+    A row is outside its max age when it is older than the ttl; exactly as old is still inside, as
+    in the offline join.
+    """
+    oldest = None if ttl_micros is None else now_micros - ttl_micros
+    if decoded.marks is None:
+        if oldest is None or not decoded.events or min(decoded.events) >= oldest:
+            return None
+        return [PRESENT if event >= oldest else OUTSIDE_MAX_AGE for event in decoded.events]
+    return [
+        _row_mark(mark, event, oldest)
+        for mark, event in zip(decoded.marks, decoded.events, strict=True)
+    ]
+
+
+def _row_mark(mark: int, event: int, oldest: int | None) -> str:
+    if mark == MISSING:
+        return NOT_FOUND
+    if mark == CORRUPT:
+        return INVALID
+    return PRESENT if oldest is None or event >= oldest else OUTSIDE_MAX_AGE
+
+
+def _column(
+    feature: PlannedFeature, values: list[Any], marks: list[str] | None, decoded: Decoded
+) -> Column:
+    if feature.quarantined and feature.staleness != "last":
+        return _quarantined(feature, values, marks, decoded)
+    if marks is None and not (decoded.nulls and None in values):
+        return Column(feature.label, feature.dtype, values, None, decoded.events)
+    rows = marks if marks is not None else [PRESENT] * len(values)
+    answered, statuses = [], []
+    for value, mark in zip(values, rows, strict=True):
+        if mark == PRESENT:
+            mark = NULL_VALUE if value is None else PRESENT
+        elif mark == OUTSIDE_MAX_AGE:
+            value = _stale(feature, value)
+        answered.append(value)
+        statuses.append(mark)
+    return Column(feature.label, feature.dtype, answered, statuses, decoded.events)
+
+
+def _stale(feature: PlannedFeature, value: Any) -> Any:
+    if feature.staleness == "last":
+        return value
+    if feature.staleness == "refuse":
+        raise Refused(
+            f"feature {feature.ref} has a value past its ttl",
+            "its policy is to refuse stale values",
+            "materialize or push newer values",
+        )
+    return feature.default if feature.staleness == "default" else None
+
+
+def _quarantined(
+    feature: PlannedFeature, values: Sequence[Any], marks: list[str] | None, decoded: Decoded
+) -> Column:
+    stand_in = feature.default if feature.staleness == "default" else None
+    rows = marks if marks is not None else [PRESENT] * len(values)
+    statuses = [NOT_FOUND if mark == NOT_FOUND else INVALID for mark in rows]
+    answered = [None if mark == NOT_FOUND else stand_in for mark in statuses]
+    return Column(feature.label, feature.dtype, answered, statuses, decoded.events)

@@ -1,0 +1,262 @@
+"""Lookups: entities and features to values, in process. No HTTP here.
+
+One round trip to the store per lookup, whatever the number of views.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from featureserver.answer import NOT_FOUND, OUTSIDE_MAX_AGE, PRESENT, Column, settle
+from featureserver.instants import micros_of
+from featureserver.on_demand import run_transform
+from featureserver.plan import Plan
+from featureserver.ports import AsyncReader, OnlineStore
+from featureserver.state import PlanBook
+from registry.kernel.clock import Clock, system_clock
+from registry.kernel.errors import Invalid, Refused, nearest_names
+from registry.kernel.types import NUMERIC
+
+Entities = Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class LookupResult:
+    """n rows of answers: the entities as given, then one `Column` per feature in request order."""
+
+    plan: Plan
+    at: datetime
+    entities: Mapping[str, list[Any]]
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def count(self) -> int:
+        """How many rows were asked for."""
+        return len(next(iter(self.entities.values()), ()))
+
+    def column(self, name: str) -> Column:
+        """The column of that name; raises KeyError."""
+        return next(c for c in self.columns if c.name == name) if name in self.names else _no(name)
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """Entities and features by name, Python values, as Feast's `to_dict` has them."""
+        return {**self.entities, **{column.name: column.values for column in self.columns}}
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Features as a model takes them: `values` is float64 [n, k], NaN where there is no value.
+
+    `names` and `statuses` (a list of n per feature) are in the order of the columns;
+    `oldest_age_seconds` is the age of the oldest row found, None when none was; `missing` and
+    `stale` count values with no value and values past their ttl.
+    """
+
+    values: "np.ndarray[Any, np.dtype[np.float64]]"
+    names: tuple[str, ...]
+    statuses: tuple[list[str], ...]
+    oldest_age_seconds: float | None
+    missing: int
+    stale: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a plan asks of the store for some entities."""
+
+    plan: Plan
+    entities: Mapping[str, list[Any]]
+    keys: list[bytes]
+    per_view: list[list[bytes | None]]
+
+
+class Lookup:
+    """Looks features up by plan, from threads (`get`, `matrix`) or a loop (`get_async`, …)."""
+
+    def __init__(
+        self,
+        plans: PlanBook,
+        store: OnlineStore,
+        clock: Clock = system_clock,
+        reader: AsyncReader | None = None,
+    ) -> None:
+        self.plans = plans
+        self.store = store
+        self.clock = clock
+        self.reader = reader
+
+    def plan(self, features: str | Sequence[str], *, full_feature_names: bool = False) -> Plan:
+        """Compile, or find compiled, the plan for a service (str) or a list of references."""
+        return self.plans.plan(features, full_feature_names)
+
+    def get(
+        self,
+        features: str | Sequence[str],
+        entities: Entities,
+        *,
+        full_feature_names: bool = False,
+        at: datetime | None = None,
+    ) -> LookupResult:
+        """Values for every row of `entities` (join key or request field to values of one length).
+
+        `features` is a feature service's name or references `view:feature[@version]`. The ttl is
+        judged at `at`, by default now. Raises `NotFound`, `Gone`, `Refused`, `Invalid` or
+        `Unavailable`.
+        """
+        question = ask(self.plan(features, full_feature_names=full_feature_names), entities)
+        return answer(question, self.store.read(question.keys), at or self.clock())
+
+    async def get_async(
+        self,
+        features: str | Sequence[str],
+        entities: Entities,
+        *,
+        full_feature_names: bool = False,
+    ) -> LookupResult:
+        """`get` for an event loop."""
+        question = ask(self.plan(features, full_feature_names=full_feature_names), entities)
+        return answer(question, await self._read(question.keys), self.clock())
+
+    def matrix(self, plan: Plan, entities: Entities, *, at: datetime | None = None) -> Matrix:
+        """Features as float64 [n, k]; raises `Refused` when one of them is not a number."""
+        question = ask(self._current(plan), entities)
+        return to_matrix(answer(question, self.store.read(question.keys), at or self.clock()))
+
+    async def matrix_async(self, plan: Plan, entities: Entities) -> Matrix:
+        """`matrix` for an event loop."""
+        question = ask(self._current(plan), entities)
+        return to_matrix(answer(question, await self._read(question.keys), self.clock()))
+
+    async def _read(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        if self.reader is None:
+            raise Refused("this lookup has no reader for an event loop", hint="use get or matrix")
+        return await self.reader.read(keys)
+
+    def _current(self, plan: Plan) -> Plan:
+        """The same request planned for the state in force: generations may have moved."""
+        return self.plans.plan(plan.request, plan.full_feature_names)
+
+
+def ask(plan: Plan, entities: Entities) -> Question:
+    """Check the entities against the plan and encode their keys.
+
+    Raises `Invalid` for missing or surplus names, columns of unequal length and wrong types.
+    """
+    rows = _checked(plan, entities)
+    per_view = [view.space.keys(rows) for view in plan.views]
+    keys = [key for view_keys in per_view for key in view_keys if key is not None]
+    return Question(plan, rows, keys, per_view)
+
+
+def answer(question: Question, found: Sequence[bytes | None], now: datetime) -> LookupResult:
+    """Decode what the store gave (one value per key asked) and settle every status at `now`."""
+    plan, now_micros = question.plan, micros_of(now)
+    columns: dict[int, Column] = {}
+    rest = iter(found)
+    for view, keys in zip(plan.views, question.per_view, strict=True):
+        raw = (
+            [None if key is None else next(rest) for key in keys]
+            if None in keys
+            else list(islice(rest, len(keys)))
+        )
+        settled = settle(view, view.decoder.decode(raw), now_micros)
+        columns.update(zip(view.places, settled, strict=True))
+    for transform in plan.transforms:
+        count = len(next(iter(question.entities.values()), ()))
+        made = run_transform(transform, columns, question.entities, count)
+        columns.update(zip(transform.places, made, strict=True))
+    return LookupResult(plan, now, question.entities, tuple(columns[p] for p in plan.shown))
+
+
+def to_matrix(result: LookupResult) -> Matrix:
+    """The numbers of a result, with what a model server wants to know about them."""
+    for column in result.columns:
+        if column.dtype not in NUMERIC:
+            raise Refused(
+                f"feature {column.name!r} is of type {column.dtype}, not a number",
+                hint="leave it out, or encode it as a number in the feature itself",
+            )
+    values = np.empty((result.count, len(result.columns)), np.float64)
+    for index, column in enumerate(result.columns):
+        values[:, index] = column.wire  # None becomes NaN
+    marks = [column.marks for column in result.columns if column.marks is not None]
+    events = [event for c in result.columns for event in c.events if event]
+    age = (micros_of(result.at) - min(events)) / 1e6 if events else None
+    return Matrix(
+        values=values,
+        names=result.names,
+        statuses=tuple(column.statuses for column in result.columns),
+        oldest_age_seconds=age,
+        missing=sum(column.wire.count(None) for column in result.columns),
+        stale=sum(column.count(OUTSIDE_MAX_AGE) for column in marks),
+    )
+
+
+def _checked(plan: Plan, entities: Entities) -> dict[str, list[Any]]:
+    if entities.keys() == plan.entity_names.keys():
+        rows = {name: _listed(name, values) for name, values in entities.items()}
+    else:
+        rows = _renamed(plan, entities)
+    lengths = {len(values) for values in rows.values()}
+    if len(lengths) > 1:
+        shown = ", ".join(f"{name}: {len(values)}" for name, values in rows.items())
+        raise Invalid("entity columns must be of one length", f"found {shown}")
+    return rows
+
+
+def _renamed(plan: Plan, entities: Entities) -> dict[str, list[Any]]:
+    rows = {plan.aliases.get(n, n): _listed(n, values) for n, values in entities.items()}
+    surplus = [name for name in rows if name not in plan.entity_names]
+    missing = [name for name in plan.entity_names if name not in rows]
+    if surplus or missing:
+        needed = ", ".join(f"{name} ({dtype})" for name, dtype in plan.entity_names.items())
+        raise Invalid(_complaint(missing, surplus), f"needed: {needed}", _near(plan, surplus))
+    return rows
+
+
+def _complaint(missing: list[str], surplus: list[str]) -> str:
+    parts = []
+    if missing:
+        parts.append(f"entities lack {', '.join(missing)}")
+    if surplus:
+        parts.append(f"entities have {', '.join(surplus)}, which no feature asked for needs")
+    return "; ".join(parts)
+
+
+def _near(plan: Plan, surplus: list[str]) -> str:
+    near = [n for name in surplus for n in nearest_names(name, plan.entity_names)]
+    return f"nearest: {', '.join(dict.fromkeys(near))}" if near else ""
+
+
+def _listed(name: str, values: Any) -> list[Any]:
+    if type(values) is list:
+        return values
+    if isinstance(values, str | bytes | Mapping) or not hasattr(values, "__iter__"):
+        raise Invalid(f"entity {name!r} must be a list of values", f"found {values!r}")
+    return values.tolist() if hasattr(values, "tolist") else list(values)
+
+
+def _no(name: str) -> Column:
+    raise KeyError(name)
+
+
+__all__ = [
+    "NOT_FOUND",
+    "OUTSIDE_MAX_AGE",
+    "PRESENT",
+    "Lookup",
+    "LookupResult",
+    "Matrix",
+    "Question",
+    "answer",
+    "ask",
+    "to_matrix",
+]

@@ -1,0 +1,70 @@
+"""The feature server's settings: where online rows are kept, and where the server listens."""
+
+from pathlib import Path
+
+from registry.kernel.settings import Setting, Settings
+from registry.settings import HOME
+
+URL = Setting(
+    "online",
+    "url",
+    "",
+    "Redis URL (redis://, rediss://, unix://); empty means a redis-server started for you",
+    secret=True,
+)
+SOCKET = Setting(
+    "online", "socket", "", "socket of the embedded Redis; empty means redis/ in project.home"
+)
+TIMEOUT_SECONDS = Setting("online", "timeout_seconds", 1.0, "how long one answer of Redis may take")
+RETENTION_SECONDS = Setting(
+    "online",
+    "retention_seconds",
+    0.0,
+    "Redis forgets a row this long after its ttl; 0 means rows stay",
+)
+LATE_ARRIVAL_SECONDS = Setting(
+    "online",
+    "late_arrival_seconds",
+    3600.0,
+    "an incremental run starts this long before the last one's end",
+)
+REFRESH_SECONDS = Setting(
+    "online", "refresh_seconds", 2.0, "how often the registry is asked for a new published state"
+)
+MAX_STATE_AGE_SECONDS = Setting(
+    "online",
+    "max_state_age_seconds",
+    86400.0,
+    "how long the last published state serves when the registry does not answer",
+)
+HOST = Setting("features", "host", "127.0.0.1", "address that the feature server listens on")
+PORT = Setting("features", "port", 6566, "TCP port of the feature server; 0 takes any free one")
+LISTEN_SOCKET = Setting(
+    "features", "socket", "", "Unix socket that the feature server listens on besides TCP"
+)
+MAX_BODY_BYTES = Setting(
+    "features", "max_body_bytes", 16 * 1024 * 1024, "requests with a longer body are answered 413"
+)
+DRAIN_SECONDS = Setting(
+    "features", "drain_seconds", 10, "how long SIGTERM waits for requests under way"
+)
+
+SETTINGS = (
+    URL,
+    SOCKET,
+    TIMEOUT_SECONDS,
+    RETENTION_SECONDS,
+    LATE_ARRIVAL_SECONDS,
+    REFRESH_SECONDS,
+    MAX_STATE_AGE_SECONDS,
+    HOST,
+    PORT,
+    LISTEN_SOCKET,
+    MAX_BODY_BYTES,
+    DRAIN_SECONDS,
+)
+
+
+def redis_folder(settings: Settings) -> Path:
+    """The folder that the embedded Redis keeps its data in."""
+    return settings.path(HOME) / "redis"

@@ -1,0 +1,1 @@
+"""Online stores behind `featureserver.ports`: Redis, and its twin in memory."""

@@ -1,0 +1,83 @@
+"""An online store in a dict: the twin of Redis for tests and for trying things out."""
+
+import struct
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from featureserver.keys import belongs, key_suffix
+from registry.kernel.clock import Clock, system_clock
+
+_AGE = struct.Struct("<xHqq")
+
+
+def newer(new: bytes, old: bytes) -> bool:
+    """Whether row `new` replaces row `old`: by event time, created time, then schema version."""
+    new_schema, *new_times = _AGE.unpack_from(new)
+    old_schema, *old_times = _AGE.unpack_from(old)
+    return (*new_times, new_schema) > (*old_times, old_schema)
+
+
+class InMemoryOnlineStore:
+    """An `OnlineStore` whose rows expire by the given clock."""
+
+    def __init__(self, clock: Clock = system_clock) -> None:
+        self._rows: dict[bytes, tuple[bytes, datetime | None]] = {}
+        self._clock = clock
+
+    def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return [self._live(key) for key in keys]
+
+    def write(
+        self,
+        keys: Sequence[bytes],
+        rows: Sequence[bytes],
+        *,
+        expire_seconds: float | None = None,
+        rewrite: bool = False,
+    ) -> int:
+        until = None
+        if expire_seconds is not None:
+            until = self._clock() + timedelta(seconds=expire_seconds)
+        written = 0
+        for key, row in zip(keys, rows, strict=True):
+            old = self._live(key)
+            if rewrite or old is None or len(old) < _AGE.size or newer(row, old):
+                self._rows[key] = (row, until)
+                written += 1
+        return written
+
+    def delete_generation(self, namespace: str, view_key: str, generation: int) -> int:
+        doomed = self._of(namespace, view_key, generation)
+        for key in doomed:
+            del self._rows[key]
+        return len(doomed)
+
+    def count_generation(self, namespace: str, view_key: str, generation: int) -> int:
+        return len(self._of(namespace, view_key, generation))
+
+    def ping(self) -> None:
+        """Always there."""
+
+    def close(self) -> None:
+        """Nothing to let go of: what was written stays for the next test to look at."""
+
+    def _of(self, namespace: str, view_key: str, generation: int) -> list[bytes]:
+        suffix = key_suffix(namespace, view_key, generation)
+        return [key for key in self._rows if belongs(key, suffix) and self._live(key) is not None]
+
+    def _live(self, key: bytes) -> bytes | None:
+        row, until = self._rows.get(key, (None, None))
+        return None if until is not None and until <= self._clock() else row
+
+
+class InMemoryReader:
+    """The reading half for an event loop, over a store in memory."""
+
+    def __init__(self, store: InMemoryOnlineStore) -> None:
+        self._store = store
+
+    async def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return self._store.read(keys)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
