@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fieldhouse.demo import csv_files, event_times
 from registry.kernel.canonical import digest
-from registry.kernel.errors import Refused
+from registry.kernel.errors import Invalid, Refused
 from registry.kernel.progress import Progress
 
 RECORD = "built.json"
 TABLE_COUNT = len(event_times.TABLES)
-_LAYOUT = 1
+_FILES = frozenset({RECORD, *(f"{table}.parquet" for table in event_times.TABLES)})
+# What a warehouse is built by: with other rules it is built again. The number is this module's.
+_RULES = [1, event_times.NEXT_LOCAL, dict(event_times.TABLES)]
 
 
 def build_warehouse(
@@ -34,16 +37,11 @@ def build_warehouse(
     holds something else). `root` is replaced whole, at the end, or not at all.
     """
     files = csv_files.find_files(source)
-    inputs = digest([csv_files.digest_files(files), digest(dict(event_times.TABLES)), _LAYOUT])
+    inputs = digest([csv_files.digest_files(files), _RULES])
     built = _read_record(root)
     if built is not None and built["inputs"] == inputs:
         return dict(built["rows"])
-    if built is None and root.exists() and any(root.iterdir()):
-        raise Refused(
-            f"build the flights warehouse in {root}",
-            "the folder holds files that this did not write",
-            "name an empty folder as warehouse.root",
-        )
+    _refuse_strangers(root)
     with _replacing(root) as folder:
         rows = _write_tables(folder, files, progress)
         record = {"inputs": inputs, "rows": rows}
@@ -61,7 +59,7 @@ def _write_tables(
             connection.register(f"{name}_csv", csv_files.read_file(name, path))
         connection.execute(event_times.NEXT_LOCAL)
         for table, query in event_times.TABLES.items():
-            content = connection.sql(query).to_arrow_table()
+            content = _evaluate(connection, table, query)
             pq.write_table(content, folder / f"{table}.parquet", compression="zstd")
             rows[table] = content.num_rows
             if progress is not None:
@@ -69,12 +67,32 @@ def _write_tables(
     return rows
 
 
+def _evaluate(connection: duckdb.DuckDBPyConnection, table: str, query: str) -> pa.Table:
+    try:
+        return connection.sql(query).to_arrow_table()
+    except duckdb.Error as error:
+        message = str(error).splitlines()[0]
+        raise Invalid(f"cannot make table {table} from the CSV files", message) from error
+
+
+def _refuse_strangers(root: Path) -> None:
+    """The folder is replaced whole, so whatever this did not write in it would be lost."""
+    present = {path.name for path in root.iterdir()} if root.is_dir() else set()
+    strangers = present - _FILES if RECORD in present else present
+    if strangers:
+        raise Refused(
+            f"build the flights warehouse in {root}",
+            f"it holds files that this did not write: {', '.join(sorted(strangers)[:3])}",
+            "name an empty folder as warehouse.root",
+        )
+
+
 def _read_record(root: Path) -> Mapping[str, Any] | None:
     try:
         record = json.loads((root / RECORD).read_text())
     except (OSError, ValueError):
         return None
-    complete = all((root / f"{table}.parquet").is_file() for table in event_times.TABLES)
+    complete = all((root / name).is_file() for name in _FILES)
     return record if complete else None
 
 
