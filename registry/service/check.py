@@ -43,10 +43,13 @@ class CheckFailed(Refused):
         self.checked = checked
 
 
-def check(context: Context, compiled: Compiled) -> Checked:
-    """Plan the repository and run every rule over it. Changes nothing."""
+def check(context: Context, compiled: Compiled, base: NamespaceState | None = None) -> Checked:
+    """Plan the repository and run every rule over it. Changes nothing.
+
+    `base` is what to compare with instead of what the registry holds.
+    """
     with context.store.read() as transaction:
-        state = transaction.state(compiled.namespace)
+        state = base if base is not None else transaction.state(compiled.namespace)
         return check_against(context, compiled, state, transaction)
 
 

@@ -1,0 +1,22 @@
+"""The registry's commands. Each module imports what is heavy only when a command runs."""
+
+from registry.cli.access import token
+from registry.cli.audit import audit
+from registry.cli.check import check, plan
+from registry.cli.lifecycle import lifecycle
+from registry.cli.review import apply, approve, propose, reject
+from registry.cli.show import lineage, show
+
+__all__ = [
+    "apply",
+    "approve",
+    "audit",
+    "check",
+    "lifecycle",
+    "lineage",
+    "plan",
+    "propose",
+    "reject",
+    "show",
+    "token",
+]

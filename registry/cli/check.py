@@ -1,0 +1,125 @@
+"""`check` and `plan`: what the repository would change, and what stands against it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from registry.kernel.output import Output, plain, with_output
+
+if TYPE_CHECKING:
+    from registry.core.changes import Plan
+    from registry.core.findings import Finding
+
+FORMATS = ("text", "json", "markdown", "sarif")
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path), metavar="[FOLDER]")
+@click.option("--format", "shape", type=click.Choice(FORMATS), default="text", show_default=True)
+@with_output
+def check(folder: Path | None, shape: str, out: Output) -> None:
+    """Check the definitions: every finding at once, each with what to do.
+
+    Exits 1 when a finding is an error. Changes nothing.
+
+    \b
+    Example:
+      fieldhouse check
+      fieldhouse check --format sarif > findings.sarif
+    """
+    planned, findings = examine(folder)
+    show_report(out, shape, planned, findings, with_plan=False)
+    _exit_if_refused(findings)
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path), metavar="[FOLDER]")
+@click.option("--base", metavar="REV", help="Compare with the definitions of a git revision.")
+@click.option("--format", "shape", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option(
+    "--detailed-exitcode",
+    is_flag=True,
+    help="Exit 0 for no changes, 2 for changes, 1 for refused or failed.",
+)
+@with_output
+def plan(
+    folder: Path | None, base: str | None, shape: str, detailed_exitcode: bool, out: Output
+) -> None:
+    """Show what applying the definitions would change, and whom each change reaches.
+
+    \b
+    Example:
+      fieldhouse plan
+      fieldhouse plan --base main --format markdown
+    """
+    planned, findings = examine(folder, base)
+    show_report(out, shape, planned, findings, with_plan=True)
+    _exit_if_refused(findings)
+    if detailed_exitcode and planned is not None and not planned.empty:
+        click.get_current_context().exit(2)
+
+
+def examine(
+    folder: Path | None, base: str | None = None
+) -> "tuple[Plan | None, tuple[Finding, ...]]":
+    """The plan (None when the definitions cannot be loaded) and all findings."""
+    from registry.cli.base import state_at
+    from registry.cli.session import load_here, open_here, project_settings
+    from registry.service.check import check as check_repository
+
+    settings = project_settings()
+    loaded = load_here(settings, folder)
+    if loaded.compiled is None:
+        return None, loaded.findings
+    registry = open_here(settings)
+    state = None if base is None else state_at(settings, base)
+    checked = check_repository(registry.context, loaded.compiled, state)
+    return checked.plan, (*loaded.findings, *checked.findings)
+
+
+def show_report(
+    out: Output,
+    shape: str,
+    planned: "Plan | None",
+    findings: "tuple[Finding, ...]",
+    *,
+    with_plan: bool,
+) -> None:
+    """Print in the asked format: `--json` and `--format json` are one."""
+    from registry.reports.markdown import report_markdown
+    from registry.reports.sarif import sarif
+
+    if out.as_json or shape == "json":
+        Output(as_json=True).data(_document(planned, findings))
+    elif shape == "sarif":
+        Output(as_json=True).data(sarif(findings))
+    elif shape == "markdown":
+        out.data(None, report_markdown(planned or _no_plan(), findings))
+    else:
+        out.data(None, _text(planned if with_plan else None, findings))
+
+
+def _text(planned: "Plan | None", findings: "tuple[Finding, ...]") -> str:
+    from registry.reports.text import counts_text, findings_text, plan_text
+
+    parts = [findings_text(findings), counts_text(findings)]
+    return "\n".join(p for p in (plan_text(planned) if planned else "", *parts) if p)
+
+
+def _document(planned: "Plan | None", findings: "tuple[Finding, ...]") -> dict[str, Any]:
+    document: dict[str, Any] = {"findings": plain(findings)}
+    if planned is not None:
+        document["plan"] = {**plain(planned), "digest": planned.digest}
+    return document
+
+
+def _no_plan() -> "Plan":
+    from registry.core.changes import Plan
+
+    return Plan("", ())
+
+
+def _exit_if_refused(findings: "tuple[Finding, ...]") -> None:
+    if any(finding.severity == "error" for finding in findings):
+        click.get_current_context().exit(1)

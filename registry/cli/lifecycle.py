@@ -1,0 +1,82 @@
+"""`lifecycle`: the moves that happen at run time and never come from code."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from registry.cli.session import token_option
+from registry.kernel.output import Output, with_output
+
+if TYPE_CHECKING:
+    from registry.bootstrap import SqlRegistry
+    from registry.core.published import Published
+    from registry.ports import Principal
+
+Move = Callable[["SqlRegistry", "Principal"], "Published"]
+
+
+@click.group()
+def lifecycle() -> None:
+    """Quarantine and release features; retire versions that were replaced."""
+
+
+@lifecycle.command()
+@click.argument("feature")
+@click.option("--reason", required=True)
+@token_option
+@with_output
+def quarantine(feature: str, reason: str, token: str | None, out: Output) -> None:
+    """Stop trusting a feature; lookups then answer by its staleness policy.
+
+    \b
+    Example:
+      fieldhouse lifecycle quarantine airport_weather:temp --reason "sensor fault at JFK"
+    """
+    from registry.service.runtime import quarantine as move
+
+    _move(lambda r, p: move(r.context, r.namespace, feature, p, reason), token, out)
+
+
+@lifecycle.command()
+@click.argument("feature")
+@click.option("--reason", required=True)
+@token_option
+@with_output
+def release(feature: str, reason: str, token: str | None, out: Output) -> None:
+    """Trust a quarantined feature again.
+
+    \b
+    Example:
+      fieldhouse lifecycle release airport_weather:temp --reason "sensor replaced, backfilled"
+    """
+    from registry.service.runtime import release as move
+
+    _move(lambda r, p: move(r.context, r.namespace, feature, p, reason), token, out)
+
+
+@lifecycle.command()
+@click.argument("version", metavar="FEATURE@VERSION")
+@click.option("--reason", required=True)
+@token_option
+@with_output
+def retire(version: str, reason: str, token: str | None, out: Output) -> None:
+    """Retire an old version that a newer one replaced, once nothing reads it.
+
+    \b
+    Example:
+      fieldhouse lifecycle retire carrier_performance:late_rate_30d@1 --reason "all moved to @2"
+    """
+    from registry.service.runtime import retire_version
+
+    _move(lambda r, p: retire_version(r.context, r.namespace, version, p, reason), token, out)
+
+
+def _move(move: Move, token: str | None, out: Output) -> None:
+    from registry.cli.session import open_here, principal_here, project_settings
+
+    settings = project_settings()
+    registry = open_here(settings)
+    principal = principal_here(registry, settings, token, "steward")
+    published = move(registry, principal)
+    out.data({"number": published.number}, f"the published state is number {published.number}")

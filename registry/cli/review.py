@@ -1,0 +1,132 @@
+"""`propose`, `approve`, `reject` and `apply`: the way of a change into the registry."""
+
+from pathlib import Path
+
+import click
+
+from registry.cli.session import token_option
+from registry.kernel.output import Output, plain, with_output
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path), metavar="[FOLDER]")
+@click.option("--reason", default="", help="Why, for those who approve.")
+@token_option
+@with_output
+def propose(folder: Path | None, reason: str, token: str | None, out: Output) -> None:
+    """Check the definitions and put their plan forward for approval.
+
+    Prints the digest that names exactly these changes. Takes the role author.
+
+    \b
+    Example:
+      fieldhouse propose --reason "delays by route, for the delay model"
+    """
+    from registry.cli.session import load_here, open_here, principal_here, project_settings
+    from registry.kernel.errors import Refused
+    from registry.reports.text import findings_text, summary
+    from registry.service.check import CheckFailed
+    from registry.service.propose import propose as put_forward
+
+    settings = project_settings()
+    loaded = load_here(settings, folder)
+    if loaded.compiled is None:
+        out.say(findings_text(loaded.findings))
+        raise Refused("the definitions do not load", loaded.findings[0].message)
+    registry = open_here(settings)
+    principal = principal_here(registry, settings, token, "author")
+    try:
+        stands = put_forward(registry.context, loaded.compiled, principal, reason)
+    except CheckFailed as failed:
+        out.say(findings_text(failed.checked.findings))
+        raise
+    proposal = stands.proposal
+    missing = f"approvals missing: {stands.missing}"
+    out.data(
+        {**_facts(proposal.digest, proposal.status, stands.missing), "plan": plain(proposal.plan)},
+        f"{proposal.digest}\n{summary(proposal.plan)}\n{proposal.status}; {missing}",
+    )
+
+
+@click.command()
+@click.argument("digest")
+@click.option("--comment", default="", help="What you looked at.")
+@token_option
+@with_output
+def approve(digest: str, comment: str, token: str | None, out: Output) -> None:
+    """Consent to exactly the changes of one proposal.
+
+    Who proposed it cannot approve it, nor can a bot. Takes the role steward.
+
+    \b
+    Example:
+      fieldhouse approve sha256:1f0c… --comment "no model reads the old one"
+    """
+    from registry.cli.session import open_here, principal_here, project_settings
+    from registry.service.propose import approve as consent
+
+    settings = project_settings()
+    registry = open_here(settings)
+    principal = principal_here(registry, settings, token)
+    stands = consent(registry.context, digest, principal, comment)
+    status = stands.proposal.status
+    out.data(
+        _facts(stands.proposal.digest, status, stands.missing),
+        f"{status}; approvals missing: {stands.missing}",
+    )
+
+
+@click.command()
+@click.argument("digest")
+@click.option("--reason", required=True, help="Why not.")
+@token_option
+@with_output
+def reject(digest: str, reason: str, token: str | None, out: Output) -> None:
+    """Close a proposal for good.
+
+    \b
+    Example:
+      fieldhouse reject sha256:1f0c… --reason "repeats carrier_performance"
+    """
+    from registry.cli.session import open_here, principal_here, project_settings
+    from registry.service.propose import reject as close
+
+    settings = project_settings()
+    registry = open_here(settings)
+    principal = principal_here(registry, settings, token)
+    proposal = close(registry.context, digest, principal, reason)
+    out.data(_facts(proposal.digest, proposal.status, 0), proposal.status)
+
+
+@click.command()
+@click.argument("digest")
+@token_option
+@with_output
+def apply(digest: str, token: str | None, out: Output) -> None:
+    """Carry out an approved proposal, all of it or nothing.
+
+    Takes the role operator. Applying the same proposal again changes nothing.
+
+    \b
+    Example:
+      fieldhouse apply sha256:1f0c…
+    """
+    from registry.cli.session import open_here, principal_here, project_settings
+    from registry.core.compile import compile_repository
+    from registry.service.apply import apply as carry_out
+
+    settings = project_settings()
+    registry = open_here(settings)
+    principal = principal_here(registry, settings, token, "operator")
+    with registry.context.store.read() as transaction:
+        proposal = transaction.proposal(digest)
+    compiled = compile_repository(proposal.repository)
+    applied = carry_out(registry.context, proposal.digest, compiled, principal)
+    said = "applied" if applied.changed else "had been applied before"
+    number = applied.published.number
+    facts = {"digest": applied.proposal.digest, "changed": applied.changed, "number": number}
+    out.data(facts, f"{said}; the published state is number {number}")
+
+
+def _facts(digest: str, status: str, missing: int) -> dict[str, object]:
+    return {"digest": digest, "status": status, "missing_approvals": missing}

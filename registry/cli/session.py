@@ -1,0 +1,72 @@
+"""What the registry's commands share: opening, loading, and the options that several have."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from registry.kernel.settings import Settings, read_settings
+from registry.ports import CommandPorts
+from registry.settings import HOME, NAMESPACE, REPOSITORY, TOKEN
+
+if TYPE_CHECKING:
+    from registry.bootstrap import SqlRegistry
+    from registry.core.compiled import Compiled
+    from registry.core.findings import Finding
+    from registry.ports import Principal
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The repository as it was read. `compiled` is None when findings stood in the way."""
+
+    compiled: "Compiled | None"
+    findings: "tuple[Finding, ...]"
+
+
+def project_settings() -> Settings:
+    """The settings in force in the working folder."""
+    return read_settings(Path.cwd())
+
+
+def open_here(settings: Settings) -> "SqlRegistry":
+    """The registry of these settings; the warehouse's columns when the door joined them."""
+    from registry.bootstrap import open_registry
+
+    context = click.get_current_context(silent=True)
+    ports = context.find_object(CommandPorts) if context is not None else None
+    tables = ports.tables(settings) if ports is not None and ports.tables is not None else None
+    return open_registry(settings, tables)
+
+
+def load_here(settings: Settings, folder: Path | None = None) -> Loaded:
+    """Load and compile the project's repository, or another folder of definitions."""
+    from registry.adapters.feast_loader import load_repository
+    from registry.core.compile import compile_repository
+
+    result = load_repository(
+        folder or settings.path(REPOSITORY),
+        str(settings.get(NAMESPACE)),
+        cache=settings.path(HOME) / "cache",
+    )
+    compiled = None if result.repository is None else compile_repository(result.repository)
+    return Loaded(compiled, result.findings)
+
+
+def principal_here(
+    registry: "SqlRegistry", settings: Settings, token: str | None, *roles: str
+) -> "Principal":
+    """Who acts: the option `--token`, else the setting `auth.token`."""
+    return registry.authority(token or str(settings.get(TOKEN)) or None, *roles)
+
+
+def token_option(function: F) -> F:
+    """The option `--token` of commands that act as somebody."""
+    option = click.option(
+        "--token", help=f"Whose word this is; else the environment's {TOKEN.env}.", metavar="TOKEN"
+    )
+    return option(function)

@@ -1,0 +1,1 @@
+"""How plans and findings are shown: text, Markdown, SARIF. Pure: values in, text out."""
