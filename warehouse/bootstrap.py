@@ -1,0 +1,46 @@
+"""Joins the warehouse: the engine that the settings ask for. The one place that opens one."""
+
+from pathlib import Path
+
+import duckdb
+
+from registry.kernel.settings import Settings
+from registry.settings import HOME
+from warehouse.catalog import read_catalog
+from warehouse.engines.duckdb import DuckDBEngine
+from warehouse.engines.duckdb_errors import translated
+from warehouse.engines.port import Engine
+from warehouse.settings import MEMORY_LIMIT, THREADS, TIME_ZONE
+from warehouse.sql import literal
+
+
+def open_engine(settings: Settings) -> Engine:
+    """DuckDB over the warehouse's Parquet files.
+
+    It reads those folders and Fieldhouse's own, nothing else, and writes only spilled data (under
+    `project.home`). Raises `Invalid` for a setting that DuckDB does not take.
+    """
+    home = settings.path(HOME)
+    catalog = read_catalog(settings)
+    connection = duckdb.connect(":memory:")
+    with translated("open the warehouse"):
+        _limit(connection, settings, home)
+        _shut_in(connection, (*catalog.folders(), str(home)))
+    return DuckDBEngine(connection, catalog, str(settings.get(TIME_ZONE)))
+
+
+def _limit(connection: duckdb.DuckDBPyConnection, settings: Settings, home: Path) -> None:
+    connection.execute(f"SET temp_directory = {literal(str(home / 'spill'))}")
+    if settings.get(MEMORY_LIMIT):
+        connection.execute(f"SET memory_limit = {literal(str(settings.get(MEMORY_LIMIT)))}")
+    if settings.get(THREADS):
+        connection.execute(f"SET threads = {int(settings.get(THREADS))}")
+
+
+def _shut_in(connection: duckdb.DuckDBPyConnection, folders: tuple[str, ...]) -> None:
+    """Let queries read these folders alone, and let nothing undo it."""
+    allowed = ", ".join(literal(str(Path(folder).resolve())) for folder in folders)
+    connection.execute(f"SET allowed_directories = [{allowed}]")
+    connection.execute("SET python_enable_replacements = false")
+    connection.execute("SET autoinstall_known_extensions = false")
+    connection.execute("SET enable_external_access = false")

@@ -1,0 +1,267 @@
+"""SQL text of the plans, in DuckDB's dialect. Pure: text in, text out, nothing is run.
+
+Temporary tables are named here and nowhere else. Positions tell where a source row lies; they join
+keys and times alone first, and fetch the payload of the rows found afterwards.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from registry.kernel.types import element_type
+from warehouse.asof import AsOfPlan
+from warehouse.history import HistoryColumn
+from warehouse.instants import UTC_NAMES, Unit, is_nanoseconds
+
+HISTORY = "fh_history"
+TIED = "fh_tied"
+VISIBLE = "fh_visible"
+SPINE = "fh_spine"
+WANTED = "fh_wanted"
+SOURCE = "fh_source"
+
+_SQL_TYPES = {
+    "bool": "BOOLEAN",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "float32": "FLOAT",
+    "float64": "DOUBLE",
+    "string": "VARCHAR",
+    "bytes": "BLOB",
+    "timestamp": "TIMESTAMPTZ",
+    "decimal": "DECIMAL(38, 9)",
+    "uuid": "VARCHAR",
+}
+# Outside 1678..2261 nanoseconds since 1970 do not fit 64 bits.
+_NANOSECOND_RANGE = (-9_214_560_000_000_000, 9_183_110_400_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A source as SQL: what to select from, its schema, what tells a row's position, and the zone
+    of its times that carry none."""
+
+    text: str
+    position: str
+    schema: pa.Schema
+    zone: str = "UTC"
+
+    def type_of(self, column: str) -> pa.DataType:
+        return self.schema.field(column).type
+
+
+def quote(name: str) -> str:
+    """A name as a quoted identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def parquet_relation(files: Sequence[str], schema: pa.Schema, zone: str) -> Relation:
+    """Rows of Parquet files; a position is the file's number and the row's number in it."""
+    position = "((file_index::BIGINT << 40) + file_row_number)"
+    return Relation(parquet_text(files), position, schema, zone)
+
+
+def parquet_text(files: Sequence[str]) -> str:
+    return f"read_parquet([{', '.join(map(literal, files))}])"
+
+
+def table_relation(schema: pa.Schema, zone: str) -> Relation:
+    """Rows of an evaluated query, kept in a temporary table."""
+    return Relation(SOURCE, "rowid", schema, zone)
+
+
+def keep_query(query: str) -> str:
+    """Evaluate a query once, so that its rows have positions."""
+    return f"CREATE TEMP TABLE {SOURCE} AS {query.rstrip().rstrip(';')}"
+
+
+def key_names(count: int) -> list[str]:
+    return [f"k{place}" for place in range(count)]
+
+
+def ticks(relation: Relation, column: str, unit: Unit) -> str:
+    """int64 ticks since 1970 in UTC of a time column; see `warehouse.instants`."""
+    arrow, name = relation.type_of(column), quote(column)
+    local = relation.zone not in UTC_NAMES and getattr(arrow, "tz", None) is None
+    if is_nanoseconds(arrow):
+        if not local:
+            return f"epoch_ns({name})"
+        whole = _from_zone(relation.zone, f"make_timestamp(epoch_ns({name}) // 1000)")
+        return f"(epoch_us({whole}) * 1000 + epoch_ns({name}) % 1000)"
+    if local:
+        return _scaled(f"epoch_us({_from_zone(relation.zone, name)})", unit)
+    aware = getattr(arrow, "tz", None) is not None
+    return _scaled(f"epoch_us({name}::{'TIMESTAMPTZ' if aware else 'TIMESTAMP'})", unit)
+
+
+def _from_zone(zone: str, naive: str) -> str:
+    return f"timezone({literal(zone)}, {naive}::TIMESTAMP)"
+
+
+def _scaled(micros: str, unit: Unit) -> str:
+    if unit == "us":
+        return micros
+    low, high = _NANOSECOND_RANGE
+    # Not least and greatest: DuckDB's leave nulls out, and would give a null time a moment.
+    within = f"CASE WHEN {micros} < {low} THEN {low} WHEN {micros} > {high} THEN {high}"
+    return f"({within} ELSE {micros} END * 1000)"
+
+
+def key_expression(key: HistoryColumn, arrow: pa.DataType) -> str:
+    """A key column as one type for both sides: whole numbers are BIGINT whatever their width."""
+    name = quote(key.source_column)
+    if key.dtype in ("int32", "int64"):
+        if pa.types.is_floating(arrow):
+            return f"CASE WHEN {name} = floor({name}) THEN TRY_CAST({name} AS BIGINT) END"
+        return f"TRY_CAST({name} AS BIGINT)"
+    return f"CAST({name} AS {sql_type(key.dtype)})"
+
+
+def value_expression(column: HistoryColumn, relation: Relation, name: str) -> str:
+    """A feature as its declared type; `name` is what its source column is called here."""
+    arrow = relation.type_of(column.source_column)
+    if column.dtype in ("json", "map", "struct", "string") and pa.types.is_nested(arrow):
+        return f"CAST(to_json({name}) AS VARCHAR)"
+    if column.dtype == "timestamp" and pa.types.is_timestamp(arrow) and arrow.tz is None:
+        return _from_zone(relation.zone, name)
+    return f"CAST({name} AS {sql_type(column.dtype)})"
+
+
+def sql_type(dtype: str) -> str:
+    """The SQL type that carries a feature type."""
+    inner = element_type(dtype)
+    return f"{sql_type(inner)}[]" if inner else _SQL_TYPES.get(dtype, "VARCHAR")
+
+
+def make_history(plan: AsOfPlan, relation: Relation) -> str:
+    """Keys, times and position of each row that can be found at all."""
+    history = plan.history
+    event = ticks(relation, history.event, plan.unit)
+    created = ticks(relation, history.created, plan.unit) if history.created else event
+    keys = [
+        f"{key_expression(key, relation.type_of(key.source_column))} AS k{place}"
+        for place, key in enumerate(history.keys)
+    ]
+    found = [f"k{place} IS NOT NULL" for place in range(len(keys))]
+    found.append("event IS NOT NULL")
+    if plan.created_until is not None:
+        found.append(f"created <= {plan.created_until}")
+    columns = ", ".join([f"{relation.position} AS pos", *keys, f"{event} AS event"])
+    return (
+        f"CREATE TEMP TABLE {HISTORY} AS SELECT * FROM "
+        f"(SELECT {columns}, coalesce({created}, {event}) AS created FROM {relation.text}) "
+        f"WHERE {' AND '.join(found)}"
+    )
+
+
+def find_tie(plan: AsOfPlan) -> str:
+    """One row when any two rows share key, event and created time."""
+    same = _same(plan)
+    return f"SELECT 1 FROM {HISTORY} GROUP BY {same} HAVING count(*) > 1 LIMIT 1"
+
+
+def keep_tied(plan: AsOfPlan, relation: Relation) -> str:
+    """The rows that share key and times with another, ranked by their features' values."""
+    same = _same(plan)
+    payload, values = _payload(relation, plan.history.features)
+    order = ", ".join([*(f"{value} DESC NULLS LAST" for value in values), "h.pos DESC"])
+    return (
+        f"CREATE TEMP TABLE {TIED} AS SELECT h.pos, row_number() OVER "
+        f"(PARTITION BY {_prefixed('h', same)} ORDER BY {order}) AS place FROM {HISTORY} h "
+        f"JOIN (SELECT {same} FROM {HISTORY} GROUP BY {same} HAVING count(*) > 1) t "
+        f"ON {_equal('h', 't', same)} JOIN {payload} p ON p.pos = h.pos"
+    )
+
+
+def drop_losers() -> str:
+    return f"DELETE FROM {HISTORY} WHERE pos IN (SELECT pos FROM {TIED} WHERE place > 1)"
+
+
+def make_visible(plan: AsOfPlan) -> str:
+    """Each row from the moment it became visible, less those that a newer row stood before.
+
+    Afterwards the moments of one key are distinct, and the last one at or before t is the newest.
+    """
+    keys = ", ".join(key_names(len(plan.history.keys)))
+    seen = "greatest(event, created)" if plan.late_rows else "event"
+    return (
+        f"CREATE TEMP TABLE {VISIBLE} AS SELECT {keys}, seen, event, created, pos FROM ("
+        f"SELECT *, max(age) OVER (PARTITION BY {keys} ORDER BY seen, age DESC "
+        "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS newest "
+        f"FROM (SELECT *, {seen} AS seen, {_age()} AS age FROM {HISTORY})) WHERE age = newest"
+    )
+
+
+def match(plan: AsOfPlan, visible: str) -> str:
+    """Spine positions with the history row found, and whether it is older than the ttl."""
+    keys = key_names(len(plan.history.keys))
+    seen = "seen" if visible == VISIBLE else "event"
+    expired = "false" if plan.ttl is None else f"h.event < s.t - {plan.ttl}"
+    return (
+        f"SELECT s.pos AS spine_pos, h.pos AS history_pos, h.event, h.created, "
+        f"{expired} AS expired FROM (SELECT * FROM {SPINE} WHERE t IS NOT NULL) s "
+        f"ASOF JOIN {visible} h ON {_equal('s', 'h', ', '.join(keys))} AND s.t >= h.{seen}"
+    )
+
+
+def fetch(relation: Relation, columns: Sequence[HistoryColumn]) -> str:
+    """The payload of the wanted positions, each with its slot: columns slot, v0, v1, …"""
+    payload, values = _payload(relation, columns)
+    named = [f"{value} AS v{place}" for place, value in enumerate(values)]
+    chosen = ", ".join(["w.slot", *named])
+    return f"SELECT {chosen} FROM {payload} p JOIN {WANTED} w ON p.pos = w.pos"
+
+
+def newest(plan: AsOfPlan, since: int | None, until: int) -> str:
+    """The newest row per key of those that became visible in (since, until], as wanted."""
+    keys = ", ".join(key_names(len(plan.history.keys)))
+    window = [f"greatest(event, created) <= {until}"]
+    window += [f"greatest(event, created) > {since}"] if since is not None else []
+    return (
+        f"CREATE TEMP TABLE {WANTED} AS SELECT unnest(found) FROM (SELECT "
+        f"arg_max({{'pos': pos, 'event': event, 'created': created}}, {_age()}) AS found "
+        f"FROM {HISTORY} WHERE {' AND '.join(window)} GROUP BY {keys})"
+    )
+
+
+def fetch_newest(relation: Relation, columns: Sequence[HistoryColumn]) -> str:
+    """Columns and ticks of the wanted rows: v0, v1, …, event, created."""
+    payload, values = _payload(relation, columns)
+    named = [f"{value} AS v{place}" for place, value in enumerate(values)]
+    chosen = ", ".join([*named, "w.event", "w.created"])
+    return f"SELECT {chosen} FROM {payload} p JOIN {WANTED} w ON p.pos = w.pos"
+
+
+def _payload(relation: Relation, columns: Sequence[HistoryColumn]) -> tuple[str, list[str]]:
+    """A subquery of positions and raw columns, and each column's value as an expression.
+
+    Columns are renamed, since a source may call its own anything, `pos` too. Casts stand outside,
+    so that only rows that are wanted are cast.
+    """
+    raw = [f"{quote(column.source_column)} AS c{place}" for place, column in enumerate(columns)]
+    chosen = ", ".join([f"{relation.position} AS pos", *raw])
+    values = [value_expression(c, relation, f"p.c{place}") for place, c in enumerate(columns)]
+    return f"(SELECT {chosen} FROM {relation.text})", values
+
+
+def _age() -> str:
+    """(event, created) as one number that compares like the pair. Ticks fit 64 bits, so a pair
+    fits 128."""
+    return "(event::HUGEINT * 18446744073709551616 + created)"
+
+
+def _same(plan: AsOfPlan) -> str:
+    return ", ".join([*key_names(len(plan.history.keys)), "event", "created"])
+
+
+def _prefixed(table: str, columns: str) -> str:
+    return ", ".join(f"{table}.{column}" for column in columns.split(", "))
+
+
+def _equal(left: str, right: str, columns: str) -> str:
+    return " AND ".join(f"{left}.{c} = {right}.{c}" for c in columns.split(", "))

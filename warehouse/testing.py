@@ -1,0 +1,190 @@
+"""A warehouse in memory whose joins are plain loops: slow, and right for all to see. For tests.
+
+It is an engine like the others, so tests of other rooms may use it; comparing the real ones with it
+is what the property tests do. SQL is beyond it.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from registry.core.definitions import Source
+from registry.core.published import PublishedView
+from registry.kernel.errors import Misuse, NotFound
+from registry.kernel.types import arrow_type
+from warehouse.engines.port import CREATED_TIME, EVENT_TIME, EXPIRED
+from warehouse.history import History, HistoryColumn, history_of
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One history row with its times as they count."""
+
+    key: tuple[Any, ...]
+    event: datetime
+    created: datetime
+    values: Mapping[str, Any]
+
+    @property
+    def visible(self) -> datetime:
+        return max(self.event, self.created)
+
+    @property
+    def age(self) -> tuple[Any, ...]:
+        """What the newest row has most of: event, created, then features in order of name."""
+        ranked = tuple(_rank(self.values[name]) for name in sorted(self.values))
+        return (self.event, self.created, ranked)
+
+
+@dataclass(frozen=True, slots=True)
+class InMemoryEngine:
+    """The engine port over tables in a dict. Times are compared as Python's datetimes, so to the
+    microsecond."""
+
+    content: Mapping[str, pa.Table] = field(default_factory=dict)
+    time_zone: str = "UTC"
+    pins: Mapping[Source, Path] = field(default_factory=dict)
+    name: str = "memory"
+
+    def schema(self, source: Source) -> pa.Schema:
+        return self._table(source).schema
+
+    def tables(self) -> Mapping[str, pa.Schema]:
+        return {name: table.schema for name, table in self.content.items()}
+
+    def query(self, sql: str) -> pa.Table:
+        raise Misuse("the in-memory warehouse knows no SQL", sql)
+
+    @contextmanager
+    def read(
+        self, source: Source, columns: Sequence[str] | None = None
+    ) -> Iterator[pa.RecordBatchReader]:
+        table = self._table(source)
+        yield (table.select(list(columns)) if columns is not None else table).to_reader()
+
+    def pinned(self, files: Mapping[Source, Path]) -> "InMemoryEngine":
+        return InMemoryEngine(self.content, self.time_zone, {**self.pins, **files})
+
+    def as_of(
+        self,
+        spine: pa.Table,
+        time_column: str,
+        view: PublishedView,
+        features: Sequence[str],
+        *,
+        as_of: datetime | None = None,
+        with_expired: bool = False,
+    ) -> pa.Table:
+        history = history_of(view)
+        chosen = history.choose(features)
+        events = self._events(history)
+        ttl = None if view.ttl_seconds is None else timedelta(seconds=view.ttl_seconds)
+        found, expired = [], []
+        for row in spine.select(_needed(history, time_column)).to_pylist():
+            at = to_utc(row[time_column], self.time_zone, fold=0)
+            newest = find(events, tuple(row[key.name] for key in history.keys), at, as_of)
+            late = newest is not None and ttl is not None and newest.event < at - ttl
+            expired.append(late)
+            found.append(None if late else newest)
+        answer = _answer(found, chosen)
+        return answer.append_column(EXPIRED, pa.array(expired)) if with_expired else answer
+
+    def latest(
+        self, view: PublishedView, *, since: datetime | None, until: datetime
+    ) -> pa.RecordBatchReader:
+        history = history_of(view)
+        newest: dict[tuple[Any, ...], Event] = {}
+        for event in self._events(history):
+            if event.visible <= until and (since is None or event.visible > since):
+                known = newest.get(event.key)
+                newest[event.key] = max(known, event, key=lambda e: e.age) if known else event
+        columns = history.choose([feature.name for feature in view.features])
+        answer = _answer(list(newest.values()), columns)
+        for place, key in enumerate(history.keys):
+            keys = pa.array([e.key[place] for e in newest.values()], arrow_type(key.dtype))
+            answer = answer.add_column(place, key.name, keys)
+        return answer.to_reader()
+
+    def _table(self, source: Source) -> pa.Table:
+        if source in self.pins:
+            return pq.read_table(self.pins[source])
+        name = source.table or source.name
+        if name not in self.content:
+            raise NotFound("warehouse table", name, self.content)
+        return self.content[name]
+
+    def _events(self, history: History) -> list[Event]:
+        rows = self._table(history.source).to_pylist()
+        events = (_event(row, history, self.time_zone) for row in rows)
+        return [event for event in events if event is not None]
+
+
+def find(
+    events: Sequence[Event], key: tuple[Any, ...], at: datetime | None, as_of: datetime | None
+) -> Event | None:
+    """The newest of a key's rows that had happened, and were known, at `at`."""
+    if at is None or None in key:
+        return None
+    known_by = as_of if as_of is not None else at
+    known = [e for e in events if e.key == key and e.event <= at and e.created <= known_by]
+    return max(known, key=lambda event: event.age, default=None)
+
+
+def to_utc(value: Any, zone: str, fold: int) -> Any:
+    """An aware UTC datetime; one without a zone is of `zone`, `fold` says which doubtful hour."""
+    if value is None:
+        return None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time())
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=ZoneInfo(zone), fold=fold)
+    return value.astimezone(UTC)
+
+
+def _event(row: Row, history: History, zone: str) -> Event | None:
+    key = tuple(row[column.source_column] for column in history.keys)
+    event = to_utc(row[history.event], zone, fold=1)
+    created = to_utc(row[history.created], zone, fold=1) if history.created else None
+    if event is None or None in key:
+        return None
+    values = {c.name: row[c.source_column] for c in history.features}
+    return Event(key, event, created if created is not None else event, values)
+
+
+def _rank(value: Any) -> tuple[Any, ...]:
+    """Nulls lose against everything, NaN wins; lists compare element by element."""
+    if value is None:
+        return (0,)
+    if isinstance(value, float) and math.isnan(value):
+        return (2,)
+    if isinstance(value, list):
+        return (1, [_rank(item) for item in value])
+    return (1, value)
+
+
+def _needed(history: History, time_column: str) -> list[str]:
+    return list(dict.fromkeys([time_column, *(key.name for key in history.keys)]))
+
+
+def _answer(found: Sequence[Event | None], columns: Sequence[HistoryColumn]) -> pa.Table:
+    made = {
+        column.name: pa.array(
+            [event.values[column.name] if event else None for event in found],
+            arrow_type(column.dtype),
+        )
+        for column in columns
+    }
+    instant = pa.timestamp("us", tz="UTC")
+    made[EVENT_TIME] = pa.array([event.event if event else None for event in found], instant)
+    made[CREATED_TIME] = pa.array([event.created if event else None for event in found], instant)
+    return pa.table(made)
