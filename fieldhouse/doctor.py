@@ -138,6 +138,8 @@ def unknown_keys(table: Mapping[str, Any], declared: tuple[Setting, ...]) -> Ite
     known = {setting.name for setting in declared} | set(OPEN_TABLES)
     sections = {name.partition(".")[0] for name in known}
     for section, content in table.items():
+        if section in OPEN_TABLES:
+            continue
         if section not in sections:
             yield _unknown(f"[{section}]", section, sections)
         elif isinstance(content, Mapping):

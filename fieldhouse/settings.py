@@ -17,7 +17,11 @@ BOOT_VARIABLES = {
     "FIELDHOUSE_DEBUG": "when set, an error also shows its traceback",
 }
 # Tables of fieldhouse.toml whose keys are the user's own names.
-OPEN_TABLES = {"warehouse.tables": "logical table name = path or glob of its Parquet files"}
+OPEN_TABLES = {
+    "warehouse.tables": "logical table name = path or glob of its Parquet files",
+    "rules": "a rule's id = error, warning, notice or off",
+    "policy": "kind of change = the number of approvals that it takes",
+}
 
 
 def settings_of(room: str) -> tuple[Setting, ...]:
