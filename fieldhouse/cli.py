@@ -27,6 +27,15 @@ def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
         ctx.exit()
 
 
+@click.pass_context
+def _prepare(ctx: click.Context) -> None:
+    """What every command finds ready: logs, and the ports that the registry asks of other rooms."""
+    from fieldhouse.joins import command_ports
+
+    _configure_logs()
+    ctx.obj = command_ports()
+
+
 def _configure_logs() -> None:
     """Send logs where settings say; unreadable settings are the command's to complain about."""
     from pathlib import Path
@@ -46,7 +55,7 @@ def _configure_logs() -> None:
 root = LazyGroup(
     "fieldhouse",
     TABLE,
-    callback=_configure_logs,
+    callback=_prepare,
     help="A governed feature store: from a reviewed definition to a served prediction.",
     epilog="fieldhouse COMMAND --help shows an example of each. "
     f"{DEBUG}=1 shows where an error came from.",

@@ -21,6 +21,10 @@ class Entry:
     children: Mapping[str, "Entry"] | None = None
 
 
+def _registry(name: str, summary: str, section: str) -> Entry:
+    return Entry(f"registry.cli:{name}", summary, section)
+
+
 TABLE: Mapping[str, Entry] = {
     "init": Entry(
         "fieldhouse.project:init", "make a small working repository from your data", "Start"
@@ -28,4 +32,15 @@ TABLE: Mapping[str, Entry] = {
     "doctor": Entry(
         "fieldhouse.project:doctor", "say what is configured, from where, what is wrong", "Start"
     ),
+    "check": _registry("check", "check the definitions: every finding at once", "Change"),
+    "plan": _registry("plan", "show what applying the repository would change", "Change"),
+    "propose": _registry("propose", "put the plan forward for approval", "Change"),
+    "approve": _registry("approve", "approve a proposal of somebody else's", "Change"),
+    "reject": _registry("reject", "reject a proposal, with a reason", "Change"),
+    "apply": _registry("apply", "carry out an approved proposal", "Change"),
+    "show": _registry("show", "show what is live", "Look"),
+    "lineage": _registry("lineage", "show what a feature is made of and who reads it", "Look"),
+    "audit": _registry("audit", "show, verify and export the audit chain", "Look"),
+    "lifecycle": _registry("lifecycle", "move features between states at run time", "Operate"),
+    "token": _registry("token", "issue, list and revoke tokens", "Operate"),
 }

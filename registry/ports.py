@@ -220,9 +220,12 @@ class Store(Protocol):
 
 
 class TableReader(Protocol):
-    """Says which tables the warehouse has and their columns; `warehouse` implements it."""
+    """Says which tables the warehouse has and their columns; `warehouse` implements it.
 
-    def __call__(self, settings: Settings) -> Mapping[str, frozenset[str]]: ...
+    None where there is no warehouse to look at, as when a pull request is checked without data.
+    """
+
+    def __call__(self, settings: Settings) -> Mapping[str, frozenset[str]] | None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,20 @@
+"""Joins rooms that may not import one another: what the warehouse gives to registry commands."""
+
+from collections.abc import Mapping
+
+from fieldhouse.rooms import load
+from registry.kernel.settings import Settings
+from registry.ports import CommandPorts
+
+
+def command_ports() -> CommandPorts:
+    """The ports that registry commands look for; each loads its room when it is used."""
+    return CommandPorts(tables=warehouse_tables)
+
+
+def warehouse_tables(settings: Settings) -> Mapping[str, frozenset[str]] | None:
+    """The columns of every table of the warehouse; None where there is no warehouse at all."""
+    if not load("warehouse.catalog").read_catalog(settings).names():
+        return None
+    tables = load("warehouse.bootstrap").open_engine(settings).tables()
+    return {name: frozenset(schema.names) for name, schema in tables.items()}
