@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from registry.core.sql_text import has_aggregate, has_window
 
-Expressions = dict[str, exp.Expression]
+Expressions = dict[str, exp.Expr]
 
 
 class Unsupported(Exception):
@@ -22,9 +22,9 @@ class Unsupported(Exception):
 class Base:
     """A warehouse table or table function, whose columns are not known here."""
 
-    node: exp.Expression
+    node: exp.Expr
 
-    def column(self, alias: str, name: str) -> exp.Expression:
+    def column(self, alias: str, name: str) -> exp.Expr:
         return column_of(alias, name)
 
 
@@ -35,7 +35,7 @@ class Item:
     alias: str
     relation: "Base | Block | Union"
     how: str = ""
-    on: list[exp.Expression] = field(default_factory=list)
+    on: list[exp.Expr] = field(default_factory=list)
 
     @property
     def keeps_each_row_once(self) -> bool:
@@ -47,7 +47,7 @@ class Item:
     def _matches_at_most_once(self) -> bool:
         """A grouped block joined by equality on every one of its groups has one row to give."""
         block = self.relation
-        if not isinstance(block, Block) or not block.group or block.is_grouping_sets:
+        if not isinstance(block, Block) or not block.group:
             return False
         named = {
             side.name
@@ -73,19 +73,15 @@ class Block:
     outputs: Expressions = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     hidden: frozenset[str] = frozenset()
-    where: list[exp.Expression] = field(default_factory=list)
-    group: list[exp.Expression] = field(default_factory=list)
+    where: list[exp.Expr] = field(default_factory=list)
+    group: list[exp.Expr] = field(default_factory=list)
     aggregated: bool = False
-    having: list[exp.Expression] = field(default_factory=list)
-    qualify: list[exp.Expression] = field(default_factory=list)
-    distinct: "list[exp.Expression] | str | None" = None
-    order: list[exp.Expression] = field(default_factory=list)
-    limit: exp.Expression | None = None
-    offset: exp.Expression | None = None
-
-    @property
-    def is_grouping_sets(self) -> bool:
-        return any(isinstance(key, exp.Rollup | exp.Cube | exp.GroupingSets) for key in self.group)
+    having: list[exp.Expr] = field(default_factory=list)
+    qualify: list[exp.Expr] = field(default_factory=list)
+    distinct: "list[exp.Expr] | str | None" = None
+    order: list[exp.Expr] = field(default_factory=list)
+    limit: exp.Expr | None = None
+    offset: exp.Expr | None = None
 
     @property
     def has_windows(self) -> bool:
@@ -102,7 +98,7 @@ class Block:
         grouped = self.group or self.aggregated or self.having
         return not (grouped or self.qualify or self.ends or self.has_windows)
 
-    def output(self, name: str) -> exp.Expression | None:
+    def output(self, name: str) -> exp.Expr | None:
         """The expression of an output column; a passed-through one when there is a single star."""
         if name in self.outputs:
             return self.outputs[name].copy()
@@ -110,7 +106,7 @@ class Block:
             return None
         return column_of(self.stars[0], name)
 
-    def expressions(self) -> Iterator[exp.Expression]:
+    def expressions(self) -> Iterator[exp.Expr]:
         """Every expression of its own, those of its sources left aside."""
         yield from self.outputs.values()
         for item in self.items:
@@ -119,7 +115,7 @@ class Block:
         if isinstance(self.distinct, list):
             yield from self.distinct
 
-    def replace_columns(self, found: Mapping[tuple[str, str], exp.Expression]) -> None:
+    def replace_columns(self, found: Mapping[tuple[str, str], exp.Expr]) -> None:
         """Put another expression for each column (alias, name) wherever it is used."""
         for name, node in self.outputs.items():
             self.outputs[name] = substitute(node, found)
@@ -145,9 +141,9 @@ class Union:
     right: "Block | Union"
     kind: str
     keeps_doubles: bool
-    order: list[exp.Expression] = field(default_factory=list)
-    limit: exp.Expression | None = None
-    offset: exp.Expression | None = None
+    order: list[exp.Expr] = field(default_factory=list)
+    limit: exp.Expr | None = None
+    offset: exp.Expr | None = None
 
     @property
     def names(self) -> list[str]:
@@ -170,12 +166,10 @@ def column_of(alias: str, name: str) -> exp.Column:
     return exp.Column(this=identifier, table=exp.to_identifier(alias) if alias else None)
 
 
-def substitute(
-    node: exp.Expression, found: Mapping[tuple[str, str], exp.Expression]
-) -> exp.Expression:
+def substitute(node: exp.Expr, found: Mapping[tuple[str, str], exp.Expr]) -> exp.Expr:
     """A copy of the expression with columns replaced; operators are put in parentheses."""
 
-    def change(part: exp.Expression) -> exp.Expression:
+    def change(part: exp.Expr) -> exp.Expr:
         if not isinstance(part, exp.Column) or (part.table, part.name) not in found:
             return part
         new = found[part.table, part.name].copy()
@@ -212,7 +206,7 @@ def _merge(block: Block, item: Item, inner: Block) -> None:
     block.where += [node.copy() for node in inner.where]
 
 
-def _replacements(block: Block, alias: str, inner: Block) -> dict[tuple[str, str], exp.Expression]:
+def _replacements(block: Block, alias: str, inner: Block) -> dict[tuple[str, str], exp.Expr]:
     found = {}
     for name in block.columns_of(alias):
         output = inner.output(name)
@@ -249,7 +243,7 @@ def _take_over(block: Block) -> Block:
     return inner
 
 
-def _condition_list(inner: Block) -> list[exp.Expression]:
+def _condition_list(inner: Block) -> list[exp.Expr]:
     """Where a condition on the finished rows of the block belongs."""
     if inner.qualify or inner.has_windows:
         return inner.qualify

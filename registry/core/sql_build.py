@@ -16,14 +16,14 @@ from registry.core.sql_blocks import (
     simplify,
 )
 from registry.core.sql_names import Scope, holds
-from registry.core.sql_text import has_aggregate, is_volatile, terms
+from registry.core.sql_text import has_aggregate, is_volatile, terms, words
 
 _MOST_SOURCES = 300
-_SELECT_PARTS = frozenset(
-    "kind expressions from_ joins where group having qualify windows distinct order limit offset "
-    "with_ operation_modifiers".split()
+_UNION_PARTS = words("this expression distinct order limit offset with_")
+_SELECT_PARTS = words(
+    "expressions from_ joins where group having qualify windows distinct order limit offset with_"
 )
-_UNION_PARTS = frozenset("this expression distinct order limit offset with_".split())
+FIRST_OF = "FIRST_OF"
 _NOT_FOLLOWED = (
     *(exp.Pivot, exp.Lateral, exp.TableSample, exp.Explode, exp.Unnest, exp.Columns),
     *(exp.Placeholder, exp.Parameter, exp.PositionalColumn),
@@ -47,7 +47,7 @@ def build(query: exp.Query) -> Block | Union:
     found = next(iter(query.find_all(*_NOT_FOLLOWED)), None)
     if found is not None:
         raise Unsupported(f"{type(found).__name__.lower()} is not followed")
-    return _Builder().query(query.copy(), {}, None)
+    return _Builder().query(query.copy(), {})
 
 
 class _Builder:
@@ -56,42 +56,34 @@ class _Builder:
     def __init__(self) -> None:
         self._numbers = count()
 
-    def query(self, tree: exp.Expression, ctes: Ctes, around: Scope | None) -> Block | Union:
-        tree = tree.unnest()
-        if not isinstance(tree, exp.Query):
-            raise Unsupported(f"{type(tree).__name__.lower()} is not followed")
-        seen = _with_ctes(tree, ctes)
+    def query(self, tree: exp.Expr, ctes: Ctes) -> Block | Union:
+        """The blocks of one query, which may stand in parentheses."""
+        while isinstance(tree, exp.Subquery | exp.Paren):
+            _refuse_others(tree, {"this", "alias"})
+            tree = tree.this
         if isinstance(tree, exp.Select):
-            return self._select(tree, seen, around)
+            return self._select(tree, _with_ctes(tree, ctes))
         if isinstance(tree, exp.SetOperation):
-            return self._union(tree, seen, around)
+            return self._union(tree, _with_ctes(tree, ctes))
         raise Unsupported(f"{type(tree).__name__.lower()} is not followed")
 
-    def _union(self, tree: exp.SetOperation, ctes: Ctes, around: Scope | None) -> Union:
+    def _union(self, tree: exp.SetOperation, ctes: Ctes) -> Union:
         _refuse_others(tree, _UNION_PARTS)
-        left = self.query(tree.left, ctes, around)
-        right = self.query(tree.right, ctes, around)
+        left = self.query(tree.this, ctes)
+        right = self.query(tree.expression, ctes)
         made = Union(left, right, type(tree).__name__.upper(), not tree.args.get("distinct"))
-        scope = Scope(aliases={name: column_of("", name) for name in made.names})
+        names = made.names
         if tree.args.get("order"):
-            made.order = [scope_order(node, scope, made.names) for node in tree.args["order"]]
+            made.order = [_union_order(node, names) for node in tree.args["order"].expressions]
         made.limit, made.offset = tree.args.get("limit"), tree.args.get("offset")
         return made
 
-    def _select(self, tree: exp.Select, ctes: Ctes, around: Scope | None) -> Block:
+    def _select(self, tree: exp.Select, ctes: Ctes) -> Block:
         _refuse_others(tree, _SELECT_PARTS)
-        scope = Scope(around)
-        block = Block([])
+        scope, block = Scope(), Block([])
         self._sources(tree, block, scope, ctes)
         resolve = _Resolver(self, scope, ctes, _named_windows(tree))
         _outputs(tree, block, scope, resolve)
-        scope.aliases = {
-            name: node for name, node in block.outputs.items() if not isinstance(node, exp.Column)
-        } | {
-            item.alias: resolve(item.this)
-            for item in tree.expressions
-            if isinstance(item, exp.Alias) and isinstance(item.this, exp.Column)
-        }
         _clauses(tree, block, resolve)
         return simplify(block)
 
@@ -118,14 +110,12 @@ class _Builder:
             condition = _Resolver(self, scope, ctes, {})(join.args["on"])
             item.on += terms(condition)
 
-    def _add(self, block: Block, scope: Scope, ctes: Ctes, node: exp.Expression, how: str) -> Item:
+    def _add(self, block: Block, scope: Scope, ctes: Ctes, node: exp.Expr, how: str) -> Item:
         if node.args.get("joins"):
             raise Unsupported("joins in parentheses are not followed")
-        name = node.alias_or_name
-        if name in scope.items or not name:
-            name = f"#{len(scope.items)}" if not name else name
-            if name in scope.items:
-                raise Unsupported(f"two sources are called {name}")
+        name = node.alias_or_name or f"#{len(scope.items)}"
+        if name in scope.items:
+            raise Unsupported(f"two sources are called {name}")
         item = Item(self._fresh(), self._relation(node, ctes), how)
         scope.items[name] = item
         block.items.append(item)
@@ -137,22 +127,23 @@ class _Builder:
             raise Unsupported("it reads from too many sources")
         return f"#{number}"
 
-    def _relation(self, node: exp.Expression, ctes: Ctes) -> Base | Block | Union:
+    def _relation(self, node: exp.Expr, ctes: Ctes) -> Base | Block | Union:
         names = node.alias_column_names
         if isinstance(node, exp.Subquery):
-            return _renamed(self.query(node.this, ctes, None), names)
+            return _renamed(self.query(node, ctes), names)
         if not isinstance(node, exp.Table):
             raise Unsupported(f"{type(node).__name__.lower()} is not followed as a source")
         if isinstance(node.this, exp.Identifier) and not node.db and node.name in ctes:
             cte = ctes[node.name]
-            return _renamed(_renamed(self.query(cte.tree.copy(), cte.seen, None), cte.names), names)
-        if names or set(k for k, v in node.args.items() if v) - {"this", "db", "catalog", "alias"}:
+            return _renamed(_renamed(self.query(cte.tree.copy(), cte.seen), cte.names), names)
+        others = {k for k, v in node.args.items() if v} - {"this", "db", "catalog", "alias"}
+        if names or others or node.find(exp.Column):
             raise Unsupported("a table is read in a way that is not followed")
         bare = node.copy()
         bare.set("alias", None)
         return Base(bare)
 
-    def nested(self, tree: exp.Expression, scope: Scope, ctes: Ctes) -> exp.Expression:
+    def nested(self, tree: exp.Expr, scope: Scope, ctes: Ctes) -> exp.Expr:
         """A sub-query inside an expression: it stays a tree, its names resolved from inside out."""
         if not isinstance(tree, exp.Select) or tree.args.get("with_"):
             raise Unsupported("a sub-query in an expression is not a plain SELECT")
@@ -174,7 +165,7 @@ class _Builder:
                 continue
             if isinstance(value, list):
                 tree.set(key, [resolve(node) for node in value])
-            elif isinstance(value, exp.Expression):
+            elif isinstance(value, exp.Expr):
                 tree.set(key, resolve(value))
         return tree
 
@@ -187,10 +178,10 @@ class _Resolver:
     ) -> None:
         self._builder, self._scope, self._ctes, self._windows = builder, scope, ctes, windows
 
-    def __call__(self, node: exp.Expression) -> exp.Expression:
+    def __call__(self, node: exp.Expr) -> exp.Expr:
         return self._walk(node.copy())
 
-    def _walk(self, node: exp.Expression) -> exp.Expression:
+    def _walk(self, node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Column):
             if isinstance(node.this, exp.Star):
                 return exp.Star()
@@ -216,7 +207,7 @@ class _Resolver:
         return made
 
 
-def scope_order(node: exp.Expression, scope: Scope, names: list[str]) -> exp.Expression:
+def _union_order(node: exp.Expr, names: list[str]) -> exp.Expr:
     """An ORDER BY term of a set operation: a position or an output name."""
     term = node.this if isinstance(node, exp.Ordered) else node
     if isinstance(term, exp.Literal) and term.is_int:
@@ -238,10 +229,10 @@ def _with_ctes(tree: exp.Query, ctes: Ctes) -> Ctes:
     return seen
 
 
-def _refuse_others(tree: exp.Expression, known: Iterable[str]) -> None:
+def _refuse_others(tree: exp.Expr, known: Iterable[str]) -> None:
     others = sorted(key for key, value in tree.args.items() if value and key not in known)
-    if others or tree.args.get("kind") or tree.args.get("operation_modifiers"):
-        raise Unsupported(f"{', '.join(others) or 'this kind of select'} is not followed")
+    if others:
+        raise Unsupported(f"{', '.join(others)} is not followed")
 
 
 def _refuse_bare_names(tree: exp.Select, inner: Scope, outer: Scope) -> None:
@@ -250,8 +241,12 @@ def _refuse_bare_names(tree: exp.Select, inner: Scope, outer: Scope) -> None:
         if not column.table and not isinstance(column.this, exp.Star):
             scope: Scope | None = outer
             while scope is not None:
-                if any(holds(i.relation, column.name) is not False for i in scope.items.values()):
-                    raise Unsupported(f"{column.name} in a sub-query names no table")
+                for item in scope.items.values():
+                    if (
+                        not isinstance(item.relation, Base)
+                        and holds(item.relation, column.name) is not False
+                    ):
+                        raise Unsupported(f"{column.name} in a sub-query names no table")
                 scope = scope.around
 
 
@@ -286,7 +281,7 @@ def _refuse_renaming() -> Union:
     raise Unsupported("a column list renames an ordered set operation")
 
 
-def _equated(name: str, before: list[Item], item: Item, scope: Scope, how: str) -> exp.Expression:
+def _equated(name: str, before: list[Item], item: Item, scope: Scope, how: str) -> exp.Expr:
     """The condition that JOIN ... USING (name) stands for."""
     right = column_of(item.alias, name)
     if name in scope.merged:
@@ -306,28 +301,38 @@ def _equated(name: str, before: list[Item], item: Item, scope: Scope, how: str) 
 
 
 def _outputs(tree: exp.Select, block: Block, scope: Scope, resolve: _Resolver) -> None:
+    named: dict[str, bool] = {}
     for node in tree.expressions:
         if _is_star(node):
             _spread_star(node, block, scope, resolve)
             continue
         name = node.alias_or_name or f"#{len(block.outputs)}"
-        if name in block.outputs:
-            raise Unsupported(f"two columns are called {name}")
-        made = resolve(node.unalias())
-        block.outputs[name] = made
+        _put(block, name, resolve(node.unalias()))
+        named[name] = bool(block.stars)
         if isinstance(node, exp.Alias):
-            scope.aliases[name] = made
-    if block.stars and any(isinstance(n, exp.Star) for n in tree.expressions):
-        _refuse_hidden_doubles(block, scope)
+            scope.aliases[name] = block.outputs[name]
+    if block.stars:
+        for name, after_star in named.items():
+            block.outputs[name] = _beside_star(block, name, after_star)
 
 
-def _is_star(node: exp.Expression) -> bool:
+def _beside_star(block: Block, name: str, after_star: bool) -> exp.Expr:
+    """A named output beside a star that may hold the name as well: whichever comes first wins."""
+    made = block.outputs[name]
+    passed = column_of(block.stars[0] if len(block.stars) == 1 else "", name)
+    if name in block.hidden or made == passed:
+        return made
+    pair = [passed, made] if after_star else [made, passed]
+    return exp.Anonymous(this=FIRST_OF, expressions=[node.copy() for node in pair])
+
+
+def _is_star(node: exp.Expr) -> bool:
     return isinstance(node, exp.Star) or (
         isinstance(node, exp.Column) and isinstance(node.this, exp.Star)
     )
 
 
-def _spread_star(node: exp.Expression, block: Block, scope: Scope, resolve: _Resolver) -> None:
+def _spread_star(node: exp.Expr, block: Block, scope: Scope, resolve: _Resolver) -> None:
     star = node.this if isinstance(node, exp.Column) else node
     others = {k for k, v in star.args.items() if v} - {"except_", "replace"}
     source = node.table if isinstance(node, exp.Column) else ""
@@ -360,18 +365,10 @@ def _spread_item(item: Item, block: Block, scope: Scope, hidden: set[str]) -> No
         block.hidden |= relation.hidden
 
 
-def _put(block: Block, name: str, node: exp.Expression) -> None:
+def _put(block: Block, name: str, node: exp.Expr) -> None:
     if name in block.outputs:
         raise Unsupported(f"two columns are called {name}")
     block.outputs[name] = node
-
-
-def _refuse_hidden_doubles(block: Block, scope: Scope) -> None:
-    """A column selected by name beside a star that may hold it too: which one wins is not known."""
-    for name, node in block.outputs.items():
-        passes = isinstance(node, exp.Column) and node.name == name
-        if not passes and name not in block.hidden and name in scope.aliases:
-            block.hidden |= {name}
 
 
 def _clauses(tree: exp.Select, block: Block, resolve: _Resolver) -> None:
@@ -393,18 +390,17 @@ def _clauses(tree: exp.Select, block: Block, resolve: _Resolver) -> None:
     block.aggregated = bool(block.group or block.having) or aggregates(block)
 
 
-def _group_keys(group: exp.Group, block: Block, resolve: _Resolver) -> list[exp.Expression]:
+def _group_keys(group: exp.Group, block: Block, resolve: _Resolver) -> list[exp.Expr]:
     if group.args.get("all"):
         if block.stars:
             raise Unsupported("GROUP BY ALL stands beside a star")
         return [node.copy() for node in block.outputs.values() if not has_aggregate(node)]
-    sets = [n for key in ("rollup", "cube", "grouping_sets") for n in group.args.get(key) or ()]
-    if sets or group.args.get("totals"):
+    if any(isinstance(n, exp.Rollup | exp.Cube | exp.GroupingSets) for n in group.expressions):
         raise Unsupported("grouping sets are not followed")
     return [_positional(node, block, resolve) for node in group.expressions]
 
 
-def _positional(node: exp.Expression, block: Block, resolve: _Resolver) -> exp.Expression:
+def _positional(node: exp.Expr, block: Block, resolve: _Resolver) -> exp.Expr:
     if isinstance(node, exp.Literal) and node.is_int:
         if block.stars:
             raise Unsupported("a position stands beside a star")
@@ -412,7 +408,7 @@ def _positional(node: exp.Expression, block: Block, resolve: _Resolver) -> exp.E
     return resolve(node)
 
 
-def _order_term(node: exp.Expression, block: Block, resolve: _Resolver) -> exp.Expression:
+def _order_term(node: exp.Expr, block: Block, resolve: _Resolver) -> exp.Expr:
     """ORDER BY looks at output names first."""
     if isinstance(node, exp.Ordered):
         made = node.copy()
@@ -421,7 +417,7 @@ def _order_term(node: exp.Expression, block: Block, resolve: _Resolver) -> exp.E
     bare = isinstance(node, exp.Column) and not node.table
     if bare and node.name in block.outputs:
         return block.outputs[node.name].copy()
-    if isinstance(node, exp.Column) and node.name == "all" and bare:
+    if isinstance(node, exp.Var):
         raise Unsupported("ORDER BY ALL is not followed")
     return _positional(node, block, resolve)
 

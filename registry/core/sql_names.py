@@ -26,7 +26,7 @@ class Scope:
     aliases: Expressions = field(default_factory=dict)
     merged: Expressions = field(default_factory=dict)
 
-    def resolve(self, column: exp.Column) -> exp.Expression:
+    def resolve(self, column: exp.Column) -> exp.Expr:
         """The column under internal aliases."""
         parts = [part.name for part in column.parts]
         if len(parts) > 1:
@@ -36,7 +36,7 @@ class Scope:
                     return _fields(found, parts[depth + 2 :])
         return _fields(self._bare(parts[0]), parts[1:])
 
-    def _of_source(self, source: str, name: str) -> exp.Expression | None:
+    def _of_source(self, source: str, name: str) -> exp.Expr | None:
         if source in self.items:
             item = self.items[source]
             if holds(item.relation, name) is False:
@@ -44,7 +44,7 @@ class Scope:
             return column_of(item.alias, name)
         return self.around._of_source(source, name) if self.around else None
 
-    def _bare(self, name: str) -> exp.Expression:
+    def _bare(self, name: str) -> exp.Expr:
         if name in self.merged:
             return self.merged[name].copy()
         answers = {item.alias: holds(item.relation, name) for item in self.items.values()}
@@ -60,13 +60,13 @@ class Scope:
     def _certain(self, perhaps: list[str]) -> bool:
         return len(perhaps) == 1 and self.around is None
 
-    def _marked(self, name: str, column: exp.Column) -> exp.Expression:
+    def _marked(self, name: str, column: exp.Column) -> exp.Expr:
         alias = self.aliases.get(name)
         if alias is None or _mentions(alias, name):
             return column
         return exp.Anonymous(this=ALIAS_OR, expressions=[alias.copy(), column])
 
-    def _alias_or_around(self, name: str) -> exp.Expression:
+    def _alias_or_around(self, name: str) -> exp.Expr:
         if name in self.aliases:
             return self.aliases[name].copy()
         if self.around is not None:
@@ -85,12 +85,12 @@ def holds(relation: Base | Block | Union, name: str) -> bool | None:
     return None if relation.stars and name not in relation.hidden else False
 
 
-def _mentions(tree: exp.Expression, name: str) -> bool:
+def _mentions(tree: exp.Expr, name: str) -> bool:
     """An alias whose own expression uses a column of that name: the column exists, and it wins."""
     return any(column.name == name for column in tree.find_all(exp.Column))
 
 
-def _fields(found: exp.Expression, names: list[str]) -> exp.Expression:
+def _fields(found: exp.Expr, names: list[str]) -> exp.Expr:
     for name in names:
         found = exp.Dot(this=found, expression=exp.to_identifier(name))
     return found

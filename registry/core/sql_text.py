@@ -14,18 +14,23 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 DIALECT = "duckdb"
-VOLATILE = frozenset(
-    "random uuid uuidv4 uuidv7 gen_random_uuid rand nextval currval setval setseed stats".split()
-)
+
+
+def words(text: str) -> frozenset[str]:
+    """A set of words from a line of them."""
+    return frozenset(text.split())
+
+
+VOLATILE = words("random uuid uuidv4 uuidv7 gen_random_uuid rand nextval currval setval stats")
 # Aggregates of DuckDB 2.0 that sqlglot 30 reads as unknown functions (a test compares the lists).
-OTHER_AGGREGATES = frozenset(
+OTHER_AGGREGATES = words(
     "approx_top_k arg_max_null arg_max_nulls_last arg_min_null arg_min_nulls_last bitstring_agg "
     "combine_aggr decimal_average entropy favg fsum histogram histogram_exact kahan_sum "
     "kurtosis_pop lttb mad product quantile_disc regr_avgx regr_avgy regr_count regr_intercept "
     "regr_r2 regr_slope regr_sxx regr_sxy regr_syy reservoir_quantile sem sum_no_overflow sumkahan "
-    "variant_group_object".split()
+    "variant_group_object"
 )
-_FLIPPED: dict[type[exp.Expression], type[exp.Expression]] = {exp.GT: exp.LT, exp.GTE: exp.LTE}
+_FLIPPED: dict[type[exp.Expr], type[exp.Expr]] = {exp.GT: exp.LT, exp.GTE: exp.LTE}
 _SYMMETRIC = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 _OPERATORS = (
     *(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Pow, exp.DPipe, exp.Neg),
@@ -63,8 +68,7 @@ def parsed(query: str) -> exp.Query:
         raise NotParsed("it is not one SELECT")
     for node in statements[0].walk():
         node.comments = None
-        if isinstance(node, exp.Identifier):
-            _normalise_identifier(node)
+        _normalise_words(node)
     return statements[0]
 
 
@@ -76,12 +80,12 @@ def whole_text(query: str) -> str:
         return _SPACE.sub(lambda match: match.group(1) or " ", query).strip()
 
 
-def print_tree(tree: exp.Expression) -> str:
+def print_tree(tree: exp.Expr) -> str:
     """The text of a tree."""
     return tree.sql(dialect=DIALECT, comments=False)
 
 
-def is_volatile(tree: exp.Expression) -> bool:
+def is_volatile(tree: exp.Expr) -> bool:
     """Whether any function in it may answer differently for each row or call."""
     return any(function_name(node) in VOLATILE for node in tree.find_all(exp.Func))
 
@@ -91,33 +95,34 @@ def function_name(node: exp.Func) -> str:
     return str(node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
 
 
-def is_aggregate(node: exp.Expression) -> bool:
+def is_aggregate(node: exp.Expr) -> bool:
     """Whether it is a call of an aggregate function, used as an aggregate and not over a window."""
     aggregate = isinstance(node, exp.AggFunc) or (
         isinstance(node, exp.Anonymous) and node.name.lower() in OTHER_AGGREGATES
     )
-    above = node.parent
+    above: exp.Expr | None = node.parent
     while isinstance(above, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
-        above, node = above.parent, above
+        node = above
+        above = node.parent
     return aggregate and not (isinstance(above, exp.Window) and above.this is node)
 
 
-def has_aggregate(tree: exp.Expression) -> bool:
+def has_aggregate(tree: exp.Expr) -> bool:
     """Whether an aggregate is called in it, sub-queries left aside."""
     return any(is_aggregate(node) for node in own_nodes(tree))
 
 
-def has_window(tree: exp.Expression) -> bool:
+def has_window(tree: exp.Expr) -> bool:
     """Whether a window function is called in it, sub-queries left aside."""
     return any(isinstance(node, exp.Window) for node in own_nodes(tree))
 
 
-def own_nodes(tree: exp.Expression) -> Iterator[exp.Expression]:
+def own_nodes(tree: exp.Expr) -> Iterator[exp.Expr]:
     """Every node of an expression except those inside sub-queries."""
     yield from tree.walk(prune=lambda node: isinstance(node, exp.Query))
 
 
-def terms(tree: exp.Expression | None, kind: type[exp.Connector] = exp.And) -> list[exp.Expression]:
+def terms(tree: exp.Expr | None, kind: type[exp.Connector] = exp.And) -> list[exp.Expr]:
     """The terms of an AND (or OR), parentheses taken off; [] for None."""
     if tree is None:
         return []
@@ -127,7 +132,7 @@ def terms(tree: exp.Expression | None, kind: type[exp.Connector] = exp.And) -> l
     return [bare]
 
 
-def joined(parts: Iterable[exp.Expression], kind: type[exp.Connector] = exp.And) -> exp.Expression:
+def joined(parts: Iterable[exp.Expr], kind: type[exp.Connector] = exp.And) -> exp.Expr:
     """Terms as one AND (or OR), sorted by text and without doubles."""
     by_text = {print_tree(part): part for part in parts}
     result, *rest = (_wrapped_term(by_text[text], kind) for text in sorted(by_text))
@@ -136,14 +141,12 @@ def joined(parts: Iterable[exp.Expression], kind: type[exp.Connector] = exp.And)
     return result
 
 
-def canonical(tree: exp.Expression) -> exp.Expression:
+def canonical(tree: exp.Expr) -> exp.Expr:
     """The tree in its canonical spelling. `tree` is used up."""
     return _parenthesised(_bottom_up(tree, _rewritten))
 
 
-def _bottom_up(
-    tree: exp.Expression, change: Callable[[exp.Expression], exp.Expression]
-) -> exp.Expression:
+def _bottom_up(tree: exp.Expr, change: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
     for child in list(tree.iter_expressions()):
         changed = _bottom_up(child, change)
         if changed is not child:
@@ -151,7 +154,7 @@ def _bottom_up(
     return change(tree)
 
 
-def _rewritten(node: exp.Expression) -> exp.Expression:
+def _rewritten(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Paren) and isinstance(node.this, (*_OPERATORS, *_ATOMS, exp.Paren)):
         return node.this
     if isinstance(node, exp.Between) and not node.args.get("symmetric"):
@@ -161,6 +164,8 @@ def _rewritten(node: exp.Expression) -> exp.Expression:
         return _FLIPPED[type(node)](this=node.expression, expression=node.this)
     if isinstance(node, _SYMMETRIC) and print_tree(node.this) > print_tree(node.expression):
         return type(node)(this=node.expression, expression=node.this)
+    if isinstance(node, exp.Interval) and isinstance(node.this, exp.Literal):
+        node.set("this", exp.Literal.string(node.this.name))
     if isinstance(node, exp.In) and node.expressions:
         node.set("expressions", sorted_unique(node.expressions))
     if isinstance(node, exp.Window) and node.args.get("partition_by"):
@@ -168,13 +173,13 @@ def _rewritten(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def sorted_unique(nodes: Iterable[exp.Expression]) -> list[exp.Expression]:
+def sorted_unique(nodes: Iterable[exp.Expr]) -> list[exp.Expr]:
     """Nodes by their text, each text once."""
     by_text = {print_tree(node): node for node in nodes}
     return [by_text[text] for text in sorted(by_text)]
 
 
-def _parenthesised(node: exp.Expression) -> exp.Expression:
+def _parenthesised(node: exp.Expr) -> exp.Expr:
     """Exactly one pair of parentheses around each operator that stands inside another."""
     if isinstance(node, exp.And | exp.Or):
         return joined([_parenthesised(term) for term in terms(node, type(node))], type(node))
@@ -187,9 +192,23 @@ def _parenthesised(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _wrapped_term(term: exp.Expression, kind: type[exp.Connector]) -> exp.Expression:
+def _wrapped_term(term: exp.Expr, kind: type[exp.Connector]) -> exp.Expr:
     other = exp.Or if kind is exp.And else exp.And
     return exp.Paren(this=term) if isinstance(term, other) else term
+
+
+def _normalise_words(node: exp.Expr) -> None:
+    """Keywords that sqlglot keeps as they were written, and identifiers, in one case."""
+    if isinstance(node, exp.Identifier):
+        _normalise_identifier(node)
+    elif isinstance(node, exp.WindowSpec):
+        for key, value in list(node.args.items()):
+            if isinstance(value, str):
+                node.set(key, value.upper())
+    elif isinstance(node, exp.Var):
+        word = str(node.this).upper()
+        plural = isinstance(node.parent, exp.Interval) and word.endswith("S")
+        node.set("this", word.removesuffix("S") if plural else word)
 
 
 def _normalise_identifier(node: exp.Identifier) -> None:
