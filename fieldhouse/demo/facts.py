@@ -52,8 +52,12 @@ def count_facts(root: Path) -> Mapping[str, int]:
         connection.execute("SET TimeZone = 'UTC'")
         for table in event_times.TABLES:
             connection.register(table, connection.read_parquet(str(root / f"{table}.parquet")))
-        counted = ((fact, connection.execute(query).fetchone()) for fact, query in FACTS.items())
-        return {fact: int(row[0]) for fact, row in counted if row is not None}
+        return {fact: _count(connection, query) for fact, query in FACTS.items()}
+
+
+def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    ((count,),) = connection.sql(query).fetchall()
+    return int(count)
 
 
 def facts_table(facts: Mapping[str, int]) -> str:
