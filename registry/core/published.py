@@ -168,13 +168,15 @@ class Published:
             raise NotFound("feature", f"{pinned.view}:{pinned.feature}", self.names())
         return found
 
+    def live(self) -> list[tuple[str, PublishedFeature]]:
+        """(view's name, feature) of every live feature version, stored and computed."""
+        stored = [(v.name, f) for v in self.views.values() for f in v.features]
+        computed = [(v.name, f) for v in self.on_demand.values() for f in v.features]
+        return [*stored, *computed]
+
     def names(self) -> list[str]:
         """Every live `view:feature`, sorted."""
-        holders: list[PublishedView | PublishedOnDemand] = [
-            *self.views.values(),
-            *self.on_demand.values(),
-        ]
-        return sorted({f"{h.name}:{f.name}" for h in holders for f in h.features})
+        return sorted({f"{view}:{feature.name}" for view, feature in self.live()})
 
     def resolve(self, ref: FeatureRef | str) -> PinnedFeature:
         """Pin a reference: the asked version, else the newest live one.

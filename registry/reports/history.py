@@ -13,13 +13,12 @@ def live_at(published: Published | None, events: Sequence[ChainedEvent]) -> list
         return []
     return [
         {
-            "feature": f"{view.name}:{feature.name}@{feature.version}",
+            "feature": f"{view}:{feature.name}@{feature.version}",
             "state": feature.state,
             "owner": feature.owner,
-            **_word(f"{view.name}:{feature.name}", events),
+            **_word(f"{view}:{feature.name}", events),
         }
-        for view in (*published.views.values(), *published.on_demand.values())
-        for feature in view.features
+        for view, feature in published.live()
     ]
 
 

@@ -56,8 +56,12 @@ def open_database(url: str) -> Database:
         ) from error
     if parsed.get_backend_name() == "sqlite":
         _configure_sqlite(engine)
-    with _translated(engine):
-        bring_up_to_date(engine)
+    try:
+        with _translated(engine):
+            bring_up_to_date(engine)
+    except FieldhouseError:
+        engine.dispose()
+        raise
     return Database(engine)
 
 
