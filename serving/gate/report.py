@@ -1,0 +1,105 @@
+"""The gate's evidence as one value: checks, their numbers, and the digest approval binds."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from registry.kernel.canonical import canonical_json, digest_bytes
+from registry.kernel.errors import Corrupt
+
+LAYOUT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question's answer. `ran` False means it could not be asked, which is a failure too."""
+
+    id: str
+    question: str
+    passed: bool
+    message: str
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    ran: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GatePolicy:
+    """What a candidate must reach. Recorded whole in the report.
+
+    `margin` is how much lower the candidate's AUC may be than the incumbent's; `confidence` is
+    one-sided. `rate_per_second` for `seconds` is the open-loop load, at which p50 and p99 must
+    stay below their objectives, in milliseconds.
+    """
+
+    margin: float = 0.005
+    confidence: float = 0.95
+    minimum_positives: int = 200
+    minimum_negatives: int = 200
+    rate_per_second: float = 200.0
+    seconds: float = 2.0
+    p50_ms: float = 5.0
+    p99_ms: float = 50.0
+    max_load_seconds: float = 20.0
+    max_peak_bytes: int = 1 << 30
+    tolerance: float = 1e-6
+    parity_tolerance: float = 0.0
+    seed: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class GateReport:
+    """What was measured about one bundle. Instants are ISO 8601 in UTC."""
+
+    layout: int
+    model: str
+    version: str
+    bundle_digest: str
+    passed: bool
+    requested_by: str
+    started_at: str
+    seconds: float
+    policy: GatePolicy
+    checks: tuple[Check, ...]
+    data: Mapping[str, Any] = field(default_factory=dict)
+    machine: Mapping[str, Any] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        return canonical_json(_finite(msgspec.to_builtins(self))).encode()
+
+    @property
+    def digest(self) -> str:
+        return digest_bytes(self.encode())
+
+    def check(self, check_id: str) -> Check | None:
+        return next((check for check in self.checks if check.id == check_id), None)
+
+
+def decode_report(raw: bytes) -> GateReport:
+    """Read a report; raises `Corrupt` when it is not one."""
+    try:
+        report = msgspec.json.decode(raw, type=GateReport)
+    except msgspec.MsgspecError as error:
+        raise Corrupt("the gate report cannot be read", str(error)) from error
+    if report.layout != LAYOUT:
+        raise Corrupt(f"gate report layout {report.layout} is not known", f"this reads {LAYOUT}")
+    return report
+
+
+def attempt(check_id: str, question: str, ask: Callable[[], Check | list[Check]]) -> list[Check]:
+    """Ask; whatever stops the question from being asked is a failed check that says so."""
+    try:
+        found = ask()
+    except Exception as error:  # a check that could not run is a failure, whatever the reason
+        return [Check(check_id, question, False, f"could not run: {error}", {}, ran=False)]
+    return found if isinstance(found, list) else [found]
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value

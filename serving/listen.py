@@ -1,0 +1,62 @@
+"""Listening sockets, TCP and Unix, opened before the server runs: one app answers on both."""
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+from registry.kernel.errors import Misuse, Refused
+
+_LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes; some systems less
+_BACKLOG = 2048
+
+
+def listen_tcp(host: str, port: int) -> socket.socket:
+    """A listening TCP socket; port 0 picks a free one. Raises `Refused` when the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        opened.bind((host, port))
+    except OSError as error:
+        opened.close()
+        raise Refused(
+            f"cannot listen on {host}:{port}", str(error), "choose another port"
+        ) from error
+    opened.listen(_BACKLOG)
+    return opened
+
+
+def listen_unix(path: Path) -> socket.socket:
+    """A listening Unix socket that only this user may open. A dead server's socket is replaced.
+
+    Raises `Refused` when a live server has it, `Misuse` when the path is too long or not a socket.
+    """
+    if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
+        raise Misuse(f"socket path {path} is longer than {_LONGEST_SOCKET_PATH} bytes")
+    _clear(path)
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        opened.bind(str(path))
+    except OSError as error:
+        opened.close()
+        raise Misuse(f"cannot listen on {path}", str(error)) from error
+    finally:
+        os.umask(before)
+    opened.listen(_BACKLOG)
+    return opened
+
+
+def _clear(path: Path) -> None:
+    if not path.exists():
+        return
+    if not stat.S_ISSOCK(path.stat().st_mode):
+        raise Misuse(f"{path} exists and is not a socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            path.unlink(missing_ok=True)
+            return
+    raise Refused(f"another server listens on {path}")

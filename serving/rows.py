@@ -1,0 +1,117 @@
+"""From named tensors to the model's row: which columns were sent, which must be looked up. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.kernel.errors import Invalid, nearest_names
+from serving.signature import Input, Signature
+from serving.tensors import Array
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What one request sent: `rows` many rows, columns by name, lookup keys as lists."""
+
+    rows: int
+    columns: Mapping[str, Array]
+    keys: Mapping[str, list[Any]]
+
+
+class RowPlan:
+    """Decided at load: where each input's columns lie, and which of them a lookup can fill."""
+
+    def __init__(self, signature: Signature) -> None:
+        self.signature = signature
+        self.width = signature.width
+        self._names = tuple(tensor.name for tensor in signature.columns)
+        self._slices: dict[str, slice] = {}
+        at = 0
+        for tensor in signature.columns:
+            self._slices[tensor.name] = slice(at, at + tensor.width)
+            at += tensor.width
+        looked_up = [tensor for tensor in signature.columns if tensor.ref is not None]
+        self.looked_up = tuple(tensor.name for tensor in looked_up)
+        self.all_looked_up = len(looked_up) == len(signature.columns)
+        self._targets = np.array([self._slices[t.name].start for t in looked_up], np.intp)
+
+    def read(self, inputs: Mapping[str, Array]) -> Given:
+        """Sort and check the tensors of a request; raises `Invalid` naming the wrong one."""
+        known = self.signature.by_name
+        columns: dict[str, Array] = {}
+        keys: dict[str, list[Any]] = {}
+        rows = -1
+        for name, values in inputs.items():
+            tensor = known.get(name)
+            if tensor is None:
+                raise self._unknown(name)
+            flat = _fit(tensor, values)
+            if rows not in (-1, len(flat)):
+                raise Invalid(f"input {name!r} has {len(flat)} rows", f"others have {rows}")
+            rows = len(flat)
+            if tensor.kind == "feature":
+                columns[name] = flat
+            else:
+                keys[name] = flat.tolist()
+        if rows < 1:
+            raise Invalid("the request has no rows", f"inputs are {', '.join(known)}")
+        return Given(rows, columns, keys)
+
+    def _unknown(self, name: str) -> Invalid:
+        known = self.signature.by_name
+        nearest = nearest_names(name, known)
+        found = f"nearest: {', '.join(nearest)}" if nearest else ""
+        return Invalid(f"the model has no input {name!r}", found, f"inputs are {', '.join(known)}")
+
+    def missing(self, given: Given) -> tuple[str, ...]:
+        """The columns that were not sent, in the model's order."""
+        if len(given.columns) == len(self._names):
+            return ()
+        return tuple(name for name in self._names if name not in given.columns)
+
+    def check_lookup(self, given: Given, missing: tuple[str, ...]) -> None:
+        """Raises `Invalid` unless a lookup can fill all that is missing with the keys sent."""
+        stuck = [name for name in missing if self.signature.by_name[name].ref is None]
+        if stuck:
+            raise Invalid(f"inputs {', '.join(stuck)} were not sent", f"sent: {_sent(given)}")
+        keys = [tensor.name for tensor in self.signature.keys]
+        absent = [name for name in keys if name not in given.keys]
+        if absent:
+            raise Invalid(
+                f"the lookup of {len(missing)} features needs {', '.join(absent)}",
+                f"sent: {_sent(given)}",
+                f"send {', '.join(keys)}, or every feature",
+            )
+
+    def assemble(self, given: Given, looked_up: Floats | None) -> Floats:
+        """The rows, float64 [n, width]: what was looked up, overridden by what was sent."""
+        if looked_up is not None and self.all_looked_up and not given.columns:
+            return np.ascontiguousarray(looked_up, np.float64)
+        rows = np.full((given.rows, self.width), np.nan)
+        if looked_up is not None:
+            rows[:, self._targets] = looked_up
+        for name, values in given.columns.items():
+            rows[:, self._slices[name]] = values.reshape(given.rows, -1)
+        return rows
+
+
+def _sent(given: Given) -> str:
+    return ", ".join((*given.keys, *given.columns)) or "nothing"
+
+
+def _fit(tensor: Input, values: Array) -> Array:
+    """The tensor as [n] or [n, w]; a column may also come as [n, 1]."""
+    shape = values.shape
+    if len(tensor.shape) == 1 and len(shape) == 2 and shape[1] == 1:
+        return values.reshape(-1)
+    if len(shape) != len(tensor.shape) or shape[1:] != tensor.shape[1:]:
+        raise Invalid(
+            f"input {tensor.name!r} has shape {list(shape)}",
+            f"the model takes {list(tensor.shape)}, -1 being the number of rows",
+        )
+    return values

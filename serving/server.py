@@ -1,0 +1,113 @@
+"""The model server as a process: what `python -m serving.server SPEC` runs. SPEC is one JSON text.
+
+It tells its parent what it does in JSON lines on stdout and ends when the parent's end of stdin
+closes, so that no server outlives the command that started it.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from registry.kernel.errors import FieldhouseError
+from serving.listen import listen_tcp, listen_unix
+from serving.spec import THREAD_LIMITS, ServerSpec
+
+if TYPE_CHECKING:
+    from serving.app import DataPlane
+
+
+def run_app(app: "DataPlane", sockets: list[socket.socket], drain_seconds: int = 10) -> None:
+    """Serve until SIGTERM or SIGINT; then answer what is under way, for `drain_seconds` at most."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=drain_seconds,
+    )
+    uvicorn.Server(config).run(sockets=sockets)
+
+
+def open_sockets(spec: ServerSpec) -> list[socket.socket]:
+    """The sockets that a spec asks for. Raises as `serving.listen` does."""
+    sockets = []
+    if spec.host is not None:
+        sockets.append(listen_tcp(spec.host, spec.port))
+    if spec.unix_socket is not None:
+        sockets.append(listen_unix(Path(spec.unix_socket)))
+    return sockets
+
+
+def serve(spec: ServerSpec) -> None:
+    """Import, load, listen, serve: one line on stdout after each of the first three."""
+    from registry.kernel.settings import read_settings
+    from serving.app import create_app
+    from serving.bootstrap import import_runtimes, open_serving
+    from serving.settings import MAX_BODY_BYTES
+
+    settings = read_settings(Path(spec.root))
+    serving = open_serving(settings)
+    import_runtimes(serving, spec.models)
+    _tell({"event": "imported"})
+    if spec.hold:
+        sys.stdin.readline()
+    started = perf_counter()
+    predictor = serving.predictor(models=spec.models or None, lookup=spec.lookup, log=spec.log)
+    _tell({"event": "loaded", "seconds": perf_counter() - started})
+    _end_with_parent()
+    sockets = open_sockets(spec)
+    _tell({"event": "listening", "port": _port(sockets), "unix_socket": spec.unix_socket})
+    try:
+        run_app(create_app(predictor, settings.get(MAX_BODY_BYTES)), sockets, spec.drain_seconds)
+    finally:
+        if spec.unix_socket is not None:
+            Path(spec.unix_socket).unlink(missing_ok=True)
+
+
+def _port(sockets: list[socket.socket]) -> int | None:
+    ports = [s.getsockname()[1] for s in sockets if s.family != socket.AF_UNIX]
+    return ports[0] if ports else None
+
+
+def _tell(event: Mapping[str, Any]) -> None:
+    sys.stdout.write(msgspec.json.encode(event).decode() + "\n")
+    sys.stdout.flush()
+
+
+def _end_with_parent() -> None:
+    def watch() -> None:
+        # os.read, because a daemon thread inside sys.stdin's lock would break the exit.
+        while os.read(0, 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def main(argument: str) -> int:
+    """Exit code 0, or 1 after telling the parent which error ended it."""
+    try:
+        serve(msgspec.json.decode(argument, type=ServerSpec))
+    except FieldhouseError as error:
+        _tell({"event": "failed", "kind": error.kind, "error": str(error)})
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    for variable in THREAD_LIMITS:
+        os.environ.setdefault(variable, "1")
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,52 @@
+"""The model room's settings: names, defaults, and a sentence each. Nothing is read here."""
+
+from registry.kernel.settings import Setting
+
+STORE = Setting(
+    "serving", "store", "", "where bundles lie (path or fsspec URL); empty: models in project.home"
+)
+BACKUP = Setting(
+    "serving", "backup", "", "a second store that every bundle is written to; empty: none"
+)
+TRUSTED_KEYS = Setting(
+    "serving", "trusted_keys", "", "folder of public keys (*.pub) this server loads bundles of"
+)
+SKOPS_TYPES = Setting(
+    "serving", "skops_types", [], "types that skops models may hold beside the ones skops trusts"
+)
+HOST = Setting("serving", "host", "127.0.0.1", "address that the model server listens on")
+PORT = Setting("serving", "port", 8081, "TCP port of the model server; 0 picks a free one")
+SOCKET = Setting("serving", "socket", "", "path of the Unix socket to listen on as well")
+MAX_BODY_BYTES = Setting("serving", "max_body_bytes", 16 << 20, "largest request body taken")
+POLL_SECONDS = Setting(
+    "serving", "poll_seconds", 1.0, "how often a server looks whether the champion has changed"
+)
+DRAIN_SECONDS = Setting(
+    "serving", "drain_seconds", 10, "how long requests under way may take after SIGTERM"
+)
+LOG_CAPACITY = Setting(
+    "serving",
+    "log_capacity",
+    20_000,
+    "predictions held for the log before further ones are dropped",
+)
+LOG_FLUSH_SECONDS = Setting(
+    "serving", "log_flush_seconds", 5.0, "how often the prediction log writes a Parquet segment"
+)
+APPROVAL_DAYS = Setting("serving", "approval_days", 30, "days within which an approval can be used")
+
+SETTINGS = (
+    STORE,
+    BACKUP,
+    TRUSTED_KEYS,
+    SKOPS_TYPES,
+    HOST,
+    PORT,
+    SOCKET,
+    MAX_BODY_BYTES,
+    POLL_SECONDS,
+    DRAIN_SECONDS,
+    LOG_CAPACITY,
+    LOG_FLUSH_SECONDS,
+    APPROVAL_DAYS,
+)
