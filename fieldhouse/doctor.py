@@ -1,33 +1,17 @@
 """What is configured, from where, and what is wrong. Looks, never mends; imports rooms late."""
 
 import platform
-import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from fieldhouse.rooms import STANDS_ON, RoomHidden, intruder, load
+from fieldhouse import parts
+from fieldhouse.parts import MASK, Check, without_password
+from fieldhouse.rooms import STANDS_ON, RoomHidden, intruder
 from fieldhouse.settings import BOOT_VARIABLES, OPEN_TABLES, distinct, settings_of
 from registry.kernel.errors import FieldhouseError, nearest_names
 from registry.kernel.settings import FILE_NAME, Setting, Settings
-from registry.settings import REPOSITORY, registry_url
-
-Verdict = Literal["ok", "note", "wrong"]
-MASK = "********"
-_PASSWORD = re.compile(r"(://[^/@\s:]*:)[^/\s]*@")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at: what was found and, unless all is well, what to do."""
-
-    about: str
-    verdict: Verdict
-    found: str
-    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +50,11 @@ def diagnose(settings: Settings) -> Diagnosis:
         *broken,
         *unknown_keys(settings.table, declared),
         *unknown_variables(settings.environ, declared),
-        _guarded("feature repository", lambda: _repository(settings)),
-        _guarded("redis-server", _redis_server),
-        _guarded("warehouse", lambda: _warehouse(settings)),
-        _guarded("registry", lambda: _registry(settings)),
+        _guarded("feature repository", lambda: parts.look_at_repository(settings)),
+        _guarded("redis-server", parts.look_at_redis_server),
+        _guarded("online store", lambda: parts.look_at_online_store(settings)),
+        _guarded("warehouse", lambda: parts.look_at_warehouse(settings)),
+        _guarded("registry", lambda: parts.look_at_registry(settings)),
     ]
     file = str(settings.file) if settings.file else None
     return Diagnosis(str(settings.root), file, tuple(lines), tuple(checks))
@@ -98,11 +83,6 @@ def _setting_lines(
         value = MASK if setting.secret and found.value else without_password(found.value)
         lines.append(SettingLine(setting.name, value, found.origin, setting.env, setting.doc))
     return lines, broken
-
-
-def without_password(value: Any) -> Any:
-    """A URL's password replaced by the mask; anything else as it is."""
-    return _PASSWORD.sub(rf"\1{MASK}@", value) if isinstance(value, str) else value
 
 
 def _python() -> Check:
@@ -173,38 +153,3 @@ def _guarded(about: str, look: Callable[[], Check]) -> Check:
         return Check(about, "wrong", f"not looked at: room {error.room} is hidden")
     except Exception as error:
         return Check(about, "wrong", without_password(f"{type(error).__name__}: {error}"))
-
-
-def _repository(settings: Settings) -> Check:
-    folder = settings.path(REPOSITORY)
-    if not folder.is_dir():
-        hint = f"make it, or set {REPOSITORY.name}; `fieldhouse init` makes an example"
-        return Check("feature repository", "wrong", f"{folder} is not a folder", hint)
-    files = sum(1 for _ in folder.rglob("*.py"))
-    return Check("feature repository", "ok", f"{folder}: {files} Python files")
-
-
-def _redis_server() -> Check:
-    program = load("featureserver.redis_server").find_redis_server()
-    answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10)
-    version = next((word[2:] for word in answer.stdout.split() if word.startswith("v=")), "?")
-    return Check("redis-server", "ok", f"{version} at {program}")
-
-
-def _warehouse(settings: Settings) -> Check:
-    tables = load("warehouse.bootstrap").open_engine(settings).tables()
-    if not tables:
-        hint = "put Parquet files under warehouse.root or name them in [warehouse.tables]"
-        return Check("warehouse", "note", "no tables", hint)
-    return Check("warehouse", "ok", f"{len(tables)} tables: {', '.join(sorted(tables))}")
-
-
-def _registry(settings: Settings) -> Check:
-    from sqlalchemy.engine import make_url
-
-    url = make_url(registry_url(settings))
-    shown = url.render_as_string(hide_password=True)
-    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
-        return Check("registry", "note", f"{shown} does not exist yet", "the first apply makes it")
-    state = load("registry.bootstrap").open_registry(settings).published()
-    return Check("registry", "ok", f"{shown}: published state {state.number}")

@@ -1,5 +1,6 @@
 """What the tests of all rooms share: real services, the guard on sockets, no skips under CI."""
 
+import logging
 import os
 import socket
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
+ROOMS = ("fieldhouse", "registry", "warehouse", "training", "featureserver", "serving")
 
 
 @pytest.fixture(scope="session")
@@ -86,12 +88,26 @@ def _no_sockets() -> Iterator[None]:
             setattr(socket.socket, name, method)
 
 
+@contextmanager
+def _logs_as_before() -> Iterator[None]:
+    """Undo what an entry point does to our rooms' loggers, whose stream ends with the test."""
+    loggers = [logging.getLogger(room) for room in ROOMS]
+    before = [(log, log.handlers, log.level, log.propagate) for log in loggers]
+    try:
+        yield
+    finally:
+        for log, handlers, level, propagate in before:
+            log.handlers, log.propagate = handlers, propagate
+            log.setLevel(level)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    if ROOT / "tests" / "unit" not in item.path.parents:
-        return (yield)
-    with _no_sockets():
-        return (yield)
+    with _logs_as_before():
+        if ROOT / "tests" / "unit" not in item.path.parents:
+            return (yield)
+        with _no_sockets():
+            return (yield)
 
 
 def _forbid_skips(report: Any) -> None:

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from fieldhouse.doctor import MASK, diagnose, unknown_keys, unknown_variables, without_password
+from fieldhouse.doctor import diagnose, unknown_keys, unknown_variables
+from fieldhouse.parts import MASK, schema_check, without_password
 from registry.kernel.settings import Setting, Settings
 from tests.builders import Ran, write_files
 
@@ -98,7 +99,8 @@ def test_the_command_exits_1_when_something_is_wrong(
     ran = fieldhouse("doctor", "--json")
     assert ran.code == 1
     wrong = [c for c in ran.json["checks"] if c["verdict"] == "wrong"]
-    assert {"about": "key [projct]", "hint": "nearest: project"}.items() <= wrong[0].items()
+    assert wrong[0]["about"] == "key [projct]"
+    assert wrong[0]["hint"].startswith("nearest: project")
 
 
 @pytest.mark.parametrize(
@@ -111,3 +113,10 @@ def test_the_command_exits_1_when_something_is_wrong(
 )
 def test_a_password_inside_a_url_is_masked(url: str, shown: str) -> None:
     assert without_password(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"), [(None, "note"), ("0001", "note"), ("0002", "ok"), ("0003", "wrong")]
+)
+def test_the_schema_of_the_registry_is_compared_with_ours(found: str | None, verdict: str) -> None:
+    assert schema_check("sqlite:///registry.db", found, newest="0002").verdict == verdict
