@@ -1,0 +1,71 @@
+"""The books of the registry in dicts."""
+
+from collections.abc import Sequence
+
+from registry.kernel.errors import Conflict, NotFound
+from registry.ports import DatasetRecord, ModelRecord, Watermark
+
+
+class InMemoryWatermarks:
+    """A `WatermarkBook` in a dict."""
+
+    def __init__(self) -> None:
+        self._marks: dict[tuple[str, int], Watermark] = {}
+
+    def read(self, view_key: str, generation: int) -> Watermark | None:
+        return self._marks.get((view_key, generation))
+
+    def write(self, mark: Watermark) -> None:
+        self._marks[mark.view_key, mark.generation] = mark
+
+
+class InMemoryDatasets:
+    """A `DatasetBook` in a dict."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, DatasetRecord] = {}
+
+    def add(self, record: DatasetRecord) -> None:
+        known = self._records.get(record.name)
+        if known is not None and known.manifest_digest != record.manifest_digest:
+            raise Conflict(f"a training set named {record.name!r} exists", known.manifest_digest)
+        self._records.setdefault(record.name, record)
+
+    def get(self, name: str) -> DatasetRecord:
+        if name not in self._records:
+            raise NotFound("training set", name, self._records)
+        return self._records[name]
+
+    def all(self) -> Sequence[DatasetRecord]:
+        return tuple(self._records.values())
+
+
+class InMemoryModels:
+    """A `ModelBook` in dicts; `events` lists (actor, action, name, version, reason)."""
+
+    def __init__(self) -> None:
+        self._records: dict[tuple[str, str], ModelRecord] = {}
+        self._champions: dict[str, str] = {}
+        self.events: list[tuple[str, str, str, str, str]] = []
+
+    def save(self, record: ModelRecord, actor: str, action: str, reason: str = "") -> None:
+        self._records[record.name, record.version] = record
+        self.events.append((actor, action, record.name, record.version, reason))
+
+    def get(self, name: str, version: str | None = None) -> ModelRecord:
+        found = [r for (n, v), r in self._records.items() if n == name and version in (None, v)]
+        if not found:
+            raise NotFound("model", name, {n for n, _ in self._records})
+        return found[-1]
+
+    def all(self, name: str | None = None) -> Sequence[ModelRecord]:
+        return tuple(r for (n, _), r in self._records.items() if name in (None, n))
+
+    def champion(self, name: str) -> ModelRecord | None:
+        version = self._champions.get(name)
+        return self._records[name, version] if version else None
+
+    def set_champion(self, name: str, version: str, actor: str, reason: str = "") -> None:
+        self.get(name, version)
+        self._champions[name] = version
+        self.events.append((actor, "model:champion", name, version, reason))

@@ -1,0 +1,129 @@
+"""The `Store` port in dicts: what a SQL database does, without one."""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from registry.core.audit import ChainedEvent, Checkpoint, Event, chain
+from registry.core.duplication import KnownFeature, known_feature
+from registry.core.policy import Approval
+from registry.core.proposals import PENDING, Proposal
+from registry.core.published import Published
+from registry.core.readers import Reader
+from registry.core.state import NamespaceState
+from registry.kernel.errors import Conflict, NotFound, Refused
+
+
+@dataclass
+class InMemoryTransaction:
+    """All that the store holds. A write works on a copy that replaces it at the end."""
+
+    states: dict[str, NamespaceState] = field(default_factory=dict)
+    published_states: dict[str, tuple[Published, ...]] = field(default_factory=dict)
+    log: tuple[ChainedEvent, ...] = ()
+    marks: dict[int, Checkpoint] = field(default_factory=dict)
+    proposals: dict[str, Proposal] = field(default_factory=dict)
+    consents: dict[tuple[str, str], Approval] = field(default_factory=dict)
+    book_readers: tuple[tuple[str, Reader], ...] = ()
+
+    def state(self, namespace: str) -> NamespaceState:
+        return self.states.get(namespace, NamespaceState(namespace))
+
+    def save_state(self, before: NamespaceState, after: NamespaceState) -> None:
+        if self.state(after.namespace).number != before.number:
+            raise Conflict(
+                f"namespace {after.namespace} changed meanwhile", hint="plan again and apply that"
+            )
+        self.states = {**self.states, after.namespace: after}
+
+    def published(self, namespace: str, at: datetime | None = None) -> Published | None:
+        states = self.published_states.get(namespace, ())
+        found = [p for p in states if at is None or p.at <= at]
+        return found[-1] if found else None
+
+    def publish(self, published: Published) -> None:
+        before = self.published_states.get(published.namespace, ())
+        self.published_states = {
+            **self.published_states,
+            published.namespace: (*before, published),
+        }
+
+    def readers(self, namespace: str) -> Sequence[tuple[str, Reader]]:
+        return self.book_readers
+
+    def known_by_key(self, keys: Sequence[str]) -> Sequence[KnownFeature]:
+        wanted = set(keys)
+        return [
+            known_feature(namespace, record)
+            for namespace, state in sorted(self.states.items())
+            for record in sorted(state.features.values(), key=lambda r: r.ref)
+            if record.live and record.definition_key in wanted
+        ]
+
+    def append(self, events: Iterable[Event]) -> Sequence[ChainedEvent]:
+        added = chain(events, self.log[-1] if self.log else None)
+        self.log = (*self.log, *added)
+        return added
+
+    def events(
+        self, subject: str | None = None, until: datetime | None = None, newest: int | None = None
+    ) -> Iterator[ChainedEvent]:
+        found = [
+            c
+            for c in self.log
+            if (subject is None or subject in c.event.subject)
+            and (until is None or c.event.at <= until)
+        ]
+        return iter(found if newest is None else found[-newest:])
+
+    def save_checkpoint(self, mark: Checkpoint) -> None:
+        self.marks = {mark.sequence: mark, **self.marks}
+
+    def checkpoints(self) -> Sequence[Checkpoint]:
+        return [self.marks[sequence] for sequence in sorted(self.marks)]
+
+    def save_proposal(self, proposal: Proposal) -> None:
+        self.proposals = {**self.proposals, proposal.digest: proposal}
+
+    def proposal(self, digest: str) -> Proposal:
+        prefix = digest if digest.startswith("sha256:") else f"sha256:{digest}"
+        found = [p for key, p in self.proposals.items() if key.startswith(prefix)]
+        if not found:
+            raise NotFound("proposal", digest, self.proposals, "run fieldhouse propose first")
+        if len(found) > 1:
+            raise Refused(f"several proposals begin with {digest}", hint="give more digits")
+        return found[0]
+
+    def pending(self, namespace: str) -> Sequence[Proposal]:
+        found = [
+            p for p in self.proposals.values() if p.namespace == namespace and p.status in PENDING
+        ]
+        return sorted(found, key=lambda p: (p.at, p.digest))
+
+    def save_approval(self, digest: str, approval: Approval) -> None:
+        self.consents = {**self.consents, (digest, approval.subject): approval}
+
+    def approvals(self, digest: str) -> Sequence[Approval]:
+        return [a for (d, _), a in sorted(self.consents.items()) if d == digest]
+
+
+class InMemoryStore:
+    """A `Store` that forgets. Writers wait for one another, as they do in a database."""
+
+    def __init__(self) -> None:
+        self.held = InMemoryTransaction()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def read(self) -> Iterator[InMemoryTransaction]:
+        yield copy(self.held)
+
+    @contextmanager
+    def write(self) -> Iterator[InMemoryTransaction]:
+        with self._lock:
+            working = copy(self.held)
+            yield working
+            self.held = working
