@@ -25,6 +25,14 @@ def _registry(name: str, summary: str, section: str) -> Entry:
     return Entry(f"registry.cli:{name}", summary, section)
 
 
+def _features(name: str, summary: str, section: str) -> Entry:
+    return Entry(f"featureserver.cli:{name}", summary, section)
+
+
+SERVE: Mapping[str, Entry] = {
+    "features": Entry("featureserver.cli:serve_features", "serve features over HTTP"),
+}
+
 TABLE: Mapping[str, Entry] = {
     "init": Entry(
         "fieldhouse.project:init", "make a small working repository from your data", "Start"
@@ -41,6 +49,10 @@ TABLE: Mapping[str, Entry] = {
     "show": _registry("show", "show what is live", "Look"),
     "lineage": _registry("lineage", "show what a feature is made of and who reads it", "Look"),
     "audit": _registry("audit", "show, verify and export the audit chain", "Look"),
+    "materialize": _features("materialize", "write the newest offline rows to Redis", "Serve"),
+    "lookup": _features("lookup", "look features up for entities", "Serve"),
+    "parity": _features("parity", "compare online values with offline ones", "Serve"),
+    "serve": Entry("", "run a server until it is stopped", "Serve", SERVE),
     "lifecycle": _registry("lifecycle", "move features between states at run time", "Operate"),
     "token": _registry("token", "issue, list and revoke tokens", "Operate"),
 }

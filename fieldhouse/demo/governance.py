@@ -132,9 +132,7 @@ def _show_refusal(stage: Stage, finding: Finding) -> None:
     stage.say(f"        → {finding.hint}")
 
 
-def _show_values(
-    stage: Stage, duplicate: Duplicate, compiled: Compiled, engine: Engine
-) -> None:
+def _show_values(stage: Stage, duplicate: Duplicate, compiled: Compiled, engine: Engine) -> None:
     """A few keys with the newest value of each of the two, read from the warehouse."""
     copy = duplicate.feature
     view, name = duplicate.other.ref.split("/")[1].split("@")[0].split(":")

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 TEXT = {".py", ".toml", ".md", ".txt", ".yml", ".yaml", ".sh", ".sql", ".ini", ".cfg", ".json", ""}
 # Spelled in parts so that this file does not find itself.
-HOSTS = ("pypi" + ".org", "python" + "hosted.org", "arti" + "factory", "simple/" + "index", "npmjs")
+HOSTS = ("pypi" + ".org", "python" + "hosted.org", "arti" + "factory", "simple/" + "index", "npm" + "js")
 
 
 @cache
