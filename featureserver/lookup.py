@@ -4,6 +4,7 @@ One round trip to the store per lookup, whatever the number of views.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -87,11 +88,17 @@ class Lookup:
         store: OnlineStore,
         clock: Clock = system_clock,
         reader: AsyncReader | None = None,
+        resources: ExitStack | None = None,
     ) -> None:
         self.plans = plans
         self.store = store
         self.clock = clock
         self.reader = reader
+        self.resources = resources or ExitStack()
+
+    def close(self) -> None:
+        """Let go of what was opened for this lookup: its store, an embedded Redis."""
+        self.resources.close()
 
     def plan(self, features: str | Sequence[str], *, full_feature_names: bool = False) -> Plan:
         """Compile, or find compiled, the plan for a service (str) or a list of references."""

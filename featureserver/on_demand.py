@@ -6,7 +6,8 @@ from typing import Any
 
 from featureserver.answer import INVALID, NULL_VALUE, PRESENT, Column
 from featureserver.plan import PlannedFeature, PlannedTransform
-from featureserver.values import convert, to_wire
+from featureserver.values import convert, from_wire, to_wire
+from registry.kernel.errors import Invalid
 
 logger = logging.getLogger(__name__)
 
@@ -22,10 +23,17 @@ def run_transform(
     The event time of an output is the oldest of its inputs'.
     """
     given: dict[str, list[Any]] = {name: columns[place].values for name, place in transform.inputs}
-    given.update((name, list(request[name])) for name in transform.request_fields)
+    given.update((name, _typed(name, d, request[name])) for name, d in transform.request_fields)
     results = _results(transform, given, count)
     events = _oldest([columns[place].events for _, place in transform.inputs], count)
     return [_output(feature, results, events) for feature in transform.outputs]
+
+
+def _typed(name: str, dtype: str, values: Sequence[Any]) -> list[Any]:
+    try:
+        return convert(convert(list(values), to_wire(dtype)), from_wire(dtype))
+    except Invalid as error:
+        raise Invalid(f"request field {name!r}: {error.asked}", error.found, error.hint) from error
 
 
 def _results(

@@ -63,12 +63,13 @@ class PlannedView:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTransform:
-    """An on-demand view: input name to column place, request fields, outputs and their places."""
+    """An on-demand view: input name to column place, request fields with their types, outputs and
+    their places."""
 
     name: str
     function: Transform
     inputs: tuple[tuple[str, int], ...]
-    request_fields: tuple[str, ...]
+    request_fields: tuple[tuple[str, str], ...]
     outputs: tuple[PlannedFeature, ...]
     places: tuple[int, ...]
 
@@ -140,7 +141,17 @@ def _asked(state: Published, request: str | Sequence[str]) -> list[tuple[PinnedF
     if isinstance(request, str):
         return [(pin, False) for pin in _service(state, request).features]
     refs = list(dict.fromkeys(request))
-    return [(state.resolve(ref), parse_ref(ref).version is not None) for ref in refs]
+    return [(_resolved(state, ref), parse_ref(ref).version is not None) for ref in refs]
+
+
+def _resolved(state: Published, ref: str) -> PinnedFeature:
+    try:
+        return state.resolve(ref)
+    except NotFound:
+        known = {v.name for v in state.views.values()} | set(state.on_demand)
+        if parse_ref(ref).view not in known:
+            raise NotFound("feature view", parse_ref(ref).view, known) from None
+        raise
 
 
 def _service(state: Published, name: str) -> PublishedService:
@@ -242,7 +253,7 @@ class _Building:
         for pin in pins:
             if pin.on_demand:
                 self._transform(pin.view, done, (*above, name))
-        fields = tuple(key.name for key in view.request_fields)
+        fields = tuple((key.name, key.dtype) for key in view.request_fields)
         done[name] = PlannedTransform(name, self.compile_transform(view), inputs, fields, (), ())
 
     def _view(self, key: str, places: list[int]) -> PlannedView:

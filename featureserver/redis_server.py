@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import redis
 
@@ -74,7 +75,7 @@ def embedded_redis(folder: Path, socket: Path | None = None, keep: bool = True) 
     folder.mkdir(parents=True, exist_ok=True)
     path = socket or socket_path(folder)
     _prepare(path)
-    url = f"unix://{path}"
+    url = _url(path)
     with _alone(folder):
         server = None if _answers(url) else _start(folder, path, url, keep)
     try:
@@ -84,17 +85,24 @@ def embedded_redis(folder: Path, socket: Path | None = None, keep: bool = True) 
             server.stop()
 
 
+def known_url(settings: Settings) -> str:
+    """The URL of the configured Redis, or the one that the embedded one has when it runs."""
+    configured = str(settings.get(URL))
+    return configured or _url(_socket_of(settings) or socket_path(redis_folder(settings)))
+
+
 @contextmanager
 def running_redis(settings: Settings) -> Iterator[str]:
     """The URL of the configured Redis, or of an embedded one that runs for as long as this."""
-    configured = str(settings.get(URL))
-    if configured:
-        yield configured
+    if settings.get(URL):
+        yield known_url(settings)
         return
-    named = str(settings.get(SOCKET))
-    socket = settings.path(SOCKET) if named else None
-    with embedded_redis(redis_folder(settings), socket) as url:
+    with embedded_redis(redis_folder(settings), _socket_of(settings)) as url:
         yield url
+
+
+def _socket_of(settings: Settings) -> Path | None:
+    return settings.path(SOCKET) if settings.get(SOCKET) else None
 
 
 @contextmanager
@@ -158,7 +166,7 @@ def _start(folder: Path, path: Path, url: str, keep: bool) -> _Server:
 
 def _options(folder: Path, path: Path, log: Path, keep: bool) -> list[str]:
     # A save rule is what makes Redis write a snapshot on SIGTERM; this one never fires by itself.
-    save = ["--save", "86400 100000000"] if keep else ["--save", ""]
+    save = ["--save", "86400", "100000000"] if keep else ["--save", ""]
     return [
         *("--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"),
         *("--dir", str(folder.resolve()), "--dbfilename", "online.rdb", "--appendonly", "no"),
@@ -186,6 +194,10 @@ def _not_started(what: str, log: Path) -> Unavailable:
         what + last,
         f"see {log}, or set online.url to a Redis that runs",
     )
+
+
+def _url(path: Path) -> str:
+    return f"unix://{quote(str(path))}"
 
 
 def _answers(url: str) -> bool:

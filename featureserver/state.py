@@ -25,7 +25,8 @@ class PlanBook:
     """Plans by what was asked for. Safe to use from several threads.
 
     `refresh_seconds` is how old a state may be before the registry is asked again,
-    `max_age_seconds` how long one may serve when it does not answer.
+    `max_age_seconds` how long one may serve when it does not answer. `polled` true means that
+    somebody calls `refresh` in the background, so that no lookup ever waits for the registry.
     """
 
     def __init__(
@@ -38,12 +39,13 @@ class PlanBook:
     ) -> None:
         self._reader = reader
         self._compile_transform = compile_transform
-        self._refresh_seconds = refresh_seconds
+        self.refresh_seconds = refresh_seconds
         self._max_age_seconds = max_age_seconds
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._plans: OrderedDict[_Key, Plan] = OrderedDict()
         self._state: Published | None = None
+        self.polled = False
         self._asked_at = 0.0
         self._confirmed_at = 0.0
 
@@ -68,7 +70,8 @@ class PlanBook:
     def state(self) -> Published:
         """The published state in force, asked for anew when it is due."""
         now = self._monotonic()
-        if self._state is None or now - self._asked_at >= self._refresh_seconds:
+        due = not self.polled and now - self._asked_at >= self.refresh_seconds
+        if self._state is None or due:
             self.refresh()
         assert self._state is not None
         if now - self._confirmed_at > self._max_age_seconds:

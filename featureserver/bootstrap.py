@@ -1,0 +1,133 @@
+"""Joins the feature server: settings in, lookup, materializer or application out."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import redis
+
+from featureserver import settings as names
+from featureserver.lookup import Lookup
+from featureserver.materialize import Materializer, Policy
+from featureserver.plan import Transform
+from featureserver.ports import OnlineStore
+from featureserver.redis_server import online_store, running_redis
+from featureserver.state import PlanBook
+from featureserver.stores.redis import RedisOnlineStore, address_of, connect
+from registry.core.published import PublishedOnDemand
+from registry.kernel.settings import Settings
+from registry.ports import Registry
+from registry.settings import clock_of
+
+Client = redis.Redis | OnlineStore
+
+
+def open_lookup(
+    settings: Settings, registry: Registry | None = None, client: Client | None = None
+) -> Lookup:
+    """A lookup in process. `client` is a Redis client (bytes) or a store; None means the settings'.
+
+    Where no Redis is configured an embedded one runs until the lookup is closed.
+    """
+    resources = ExitStack()
+    store = (
+        _store(client) if client is not None else resources.enter_context(online_store(settings))
+    )
+    return Lookup(_plans(settings, registry), store, clock_of(settings), resources=resources)
+
+
+def open_materializer(
+    settings: Settings,
+    registry: Registry | None = None,
+    engine: Any = None,
+    client: Client | None = None,
+) -> Materializer:
+    """A materializer from the settings' warehouse to `client`, or to the configured Redis.
+
+    Without `client` an embedded Redis must already run (`redis_server.running_redis`).
+    """
+    opened = registry or _registry(settings)
+    return Materializer(
+        opened.published,
+        opened.watermarks,
+        engine or _engine(settings),
+        _store(client) if client is not None else _running_store(settings),
+        clock_of(settings),
+        Policy(
+            float(settings.get(names.RETENTION_SECONDS)),
+            float(settings.get(names.LATE_ARRIVAL_SECONDS)),
+        ),
+    )
+
+
+@contextmanager
+def open_app(
+    settings: Settings, registry: Registry | None = None, engine: Any = None
+) -> Iterator[Any]:
+    """The feature server's ASGI application, with an embedded Redis where none is configured."""
+    from featureserver.app import Parts, create_app
+    from featureserver.push import Pusher
+    from featureserver.stores.redis_wire import RedisReader
+
+    opened = registry or _registry(settings)
+    timeout = float(settings.get(names.TIMEOUT_SECONDS))
+    with running_redis(settings) as url:
+        store = RedisOnlineStore(connect(url, timeout), address_of(url))
+        reader = RedisReader(url, timeout)
+        lookup = Lookup(_plans(settings, opened), store, clock_of(settings), reader)
+        retention = float(settings.get(names.RETENTION_SECONDS))
+        parts = Parts(
+            lookup=lookup,
+            reader=reader,
+            pusher=Pusher(opened.published, store, retention),
+            materializer=lambda: open_materializer(settings, opened, engine, store),
+            authority=opened.authority,
+            max_body_bytes=int(settings.get(names.MAX_BODY_BYTES)),
+        )
+        try:
+            yield create_app(parts)
+        finally:
+            store.close()
+
+
+def _plans(settings: Settings, registry: Registry | None) -> PlanBook:
+    opened = registry or _registry(settings)
+    return PlanBook(
+        opened.published,
+        compile_transform,
+        float(settings.get(names.REFRESH_SECONDS)),
+        float(settings.get(names.MAX_STATE_AGE_SECONDS)),
+    )
+
+
+def compile_transform(view: PublishedOnDemand) -> Transform:
+    """The warehouse's compiler of on-demand views; loaded when a plan has one."""
+    from warehouse.transforms import compile_transform as compiler
+
+    compiled: Transform = compiler(view)
+    return compiled
+
+
+def _store(client: Client) -> OnlineStore:
+    return RedisOnlineStore(client) if isinstance(client, redis.Redis) else client
+
+
+def _running_store(settings: Settings) -> OnlineStore:
+    from featureserver.redis_server import known_url
+
+    url = known_url(settings)
+    return RedisOnlineStore(
+        connect(url, float(settings.get(names.TIMEOUT_SECONDS))), address_of(url)
+    )
+
+
+def _registry(settings: Settings) -> Registry:
+    from registry.bootstrap import open_registry
+
+    return open_registry(settings)
+
+
+def _engine(settings: Settings) -> Any:
+    from warehouse.bootstrap import open_engine
+
+    return open_engine(settings)

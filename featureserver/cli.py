@@ -1,0 +1,198 @@
+"""Commands: `materialize`, `parity`, `lookup`, `serve features`. Heavy imports wait inside."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from registry.cli.session import project_settings, token_option
+from registry.kernel.output import Output, with_output
+
+if TYPE_CHECKING:
+    from registry.kernel.settings import Settings
+
+
+@click.command()
+@click.argument("views", nargs=-1, metavar="[VIEWS]...")
+@click.option(
+    "--since", metavar="INSTANT", help="Rows visible after this; else the last run's end."
+)
+@click.option("--until", metavar="INSTANT", help="Rows visible until this; else now.")
+@click.option("--rewrite", is_flag=True, help="Write rows even where newer ones are.")
+@token_option
+@with_output
+def materialize(
+    views: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    rewrite: bool,
+    token: str | None,
+    out: Output,
+) -> None:
+    """Write the newest offline rows of VIEWS (all of them when none is named) to Redis.
+
+    Runs from where the last run ended. Needs a token of role operator.
+
+    \b
+    Example:
+      fieldhouse materialize
+      fieldhouse materialize airport_weather --since 2013-09-01T00:00:00Z
+    """
+    from featureserver.bootstrap import open_materializer
+    from featureserver.redis_server import online_store
+    from registry.bootstrap import open_registry
+    from registry.cli.session import principal_here
+    from registry.kernel.clock import parse_instant
+
+    settings = project_settings()
+    registry = open_registry(settings)
+    actor = principal_here(registry, settings, token, "operator").subject
+    with online_store(settings) as store:
+        report = open_materializer(settings, registry, client=store).run(
+            list(views) or None,
+            parse_instant(since) if since else None,
+            parse_instant(until) if until else None,
+            actor=actor,
+            rewrite=rewrite,
+        )
+    out.data(report.views)
+
+
+@click.command()
+@click.argument("views", nargs=-1, metavar="[VIEWS]...")
+@click.option("--keys", default=200, show_default=True, help="Entities to sample per view.")
+@click.option("--seed", default=0, show_default=True, help="Which sample.")
+@click.option("--at", metavar="INSTANT", help="As of when; else the end of the last run.")
+@with_output
+def parity(views: tuple[str, ...], keys: int, seed: int, at: str | None, out: Output) -> None:
+    """Compare online values with what the warehouse says as of the same instant.
+
+    Ends with status 1 when a value differs.
+
+    \b
+    Example:
+      fieldhouse parity
+      fieldhouse parity airport_weather --keys 1000 --json
+    """
+    from featureserver.bootstrap import open_lookup
+    from featureserver.materialize import choose_views
+    from featureserver.parity import ParityReport, ViewParity, compare, sample_keys
+    from registry.bootstrap import open_registry
+    from registry.kernel.clock import parse_instant
+    from registry.settings import clock_of
+    from warehouse.bootstrap import open_engine
+
+    settings = project_settings()
+    registry, engine = open_registry(settings), open_engine(settings)
+    lookup = open_lookup(settings, registry)
+    found: list[ViewParity] = []
+    try:
+        for view in choose_views(registry.published(), list(views) or None):
+            mark = registry.watermarks.read(view.key, view.generation)
+            instant = parse_instant(at) if at else mark.until if mark else clock_of(settings)()
+            sampled = sample_keys(engine, view, instant, keys, seed)
+            found += compare(lookup, engine, [view], {view.key: sampled}, instant).views
+    finally:
+        lookup.close()
+    report = ParityReport(clock_of(settings)(), tuple(found))
+    out.data(report.views)
+    out.say(f"{report.compared} values compared, {report.differing} differ")
+    if report.differing:
+        click.get_current_context().exit(1)
+
+
+@click.command()
+@click.argument("entities", nargs=-1, required=True, metavar="KEY=VALUE...")
+@click.option("--service", metavar="NAME", help="The feature service to look up.")
+@click.option("--feature", "refs", multiple=True, metavar="REF", help="view:feature[@version].")
+@click.option("--full-names", is_flag=True, help="Name columns view__feature.")
+@with_output
+def lookup(
+    entities: tuple[str, ...],
+    service: str | None,
+    refs: tuple[str, ...],
+    full_names: bool,
+    out: Output,
+) -> None:
+    """Look features up for one or more entities; repeat KEY=VALUE for further rows.
+
+    \b
+    Example:
+      fieldhouse lookup --service flight_delay origin=JFK dest=LAX carrier=UA tailnum=N14228
+      fieldhouse lookup --feature airport_weather:wind_speed origin=JFK origin=LGA --json
+    """
+    from featureserver.bootstrap import open_lookup
+    from featureserver.typed_text import read_entities
+    from registry.kernel.errors import Misuse
+
+    if bool(service) == bool(refs):
+        raise Misuse("name what to look up", hint="give --service NAME, or --feature REF")
+    opened = open_lookup(project_settings())
+    try:
+        plan = opened.plan(service or list(refs), full_feature_names=full_names)
+        for notice in plan.notices:
+            out.say(f"{notice.ref} is deprecated; {notice.replaced_by or 'nothing'} replaces it")
+        result = opened.get(
+            service or list(refs),
+            read_entities(plan, entities),
+            full_feature_names=full_names,
+        )
+    finally:
+        opened.close()
+    out.data([row for column in result.columns for row in _rows(column, result.entities)])
+
+
+def _rows(column: Any, entities: Any) -> list[dict[str, Any]]:
+    rows = zip(column.values, column.statuses, column.event_times, strict=True)
+    return [
+        {
+            **{name: values[i] for name, values in entities.items()},
+            "feature": column.name,
+            "value": value,
+            "status": status,
+            "event_time": event,
+        }
+        for i, (value, status, event) in enumerate(rows)
+    ]
+
+
+@click.command()
+@click.option("--host", help="Address to listen on; else features.host.")
+@click.option("--port", type=click.IntRange(0, 65535), help="TCP port; else features.port.")
+@click.option("--socket", type=click.Path(path_type=Path), help="A Unix socket besides TCP.")
+def serve_features(host: str | None, port: int | None, socket: Path | None) -> None:
+    """Serve features over HTTP as Feast's feature server does, until Ctrl-C or SIGTERM.
+
+    \b
+    Example:
+      fieldhouse serve features
+      fieldhouse serve features --port 0 --socket /tmp/features.sock
+    """
+    from featureserver import settings as names
+    from featureserver.bootstrap import open_app
+    from featureserver.listen import listen_tcp, listen_unix
+    from featureserver.server import address_of, serve
+    from registry.kernel.logs import configure_logs
+
+    configure_logs()
+    settings = project_settings()
+    number = int(settings.get(names.PORT)) if port is None else port
+    sockets = [listen_tcp(host or str(settings.get(names.HOST)), number)]
+    unix = socket or _path(settings)
+    if unix is not None:
+        sockets.append(listen_unix(unix))
+    with open_app(settings) as app:
+        _say_addresses([address_of(one) for one in sockets])
+        serve(app, sockets, int(settings.get(names.DRAIN_SECONDS)))
+
+
+def _path(settings: "Settings") -> Path | None:
+    from featureserver.settings import LISTEN_SOCKET
+
+    return settings.path(LISTEN_SOCKET) if settings.get(LISTEN_SOCKET) else None
+
+
+def _say_addresses(addresses: Sequence[str]) -> None:
+    for address in addresses:
+        click.echo(f"features on {address}", err=True)

@@ -1,0 +1,71 @@
+"""Runs an ASGI application under uvicorn until SIGTERM or Ctrl-C, and lets requests finish."""
+
+import signal
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+
+def serve(app: Any, sockets: Sequence[socket.socket], drain_seconds: int) -> None:
+    """Serve on these listening sockets; returns when asked to stop and the last answer is out.
+
+    Requests under way get `drain_seconds`. In the main thread SIGTERM and SIGINT stop it.
+    """
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=drain_seconds,
+    )
+    try:
+        with _signals_as_exceptions(), suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=list(sockets))
+    finally:
+        for one in sockets:
+            _close(one)
+
+
+def address_of(opened: socket.socket) -> str:
+    """How a client names a listening socket: http://host:port, or unix:path."""
+    name = opened.getsockname()
+    if isinstance(name, str):
+        return f"unix:{name}"
+    host = f"[{name[0]}]" if ":" in name[0] else name[0]
+    return f"http://{host}:{name[1]}"
+
+
+def _close(opened: socket.socket) -> None:
+    with suppress(OSError):
+        name = opened.getsockname()
+        opened.close()
+        if isinstance(name, str) and name:
+            Path(name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _signals_as_exceptions() -> Iterator[None]:
+    """uvicorn sends itself the signal again when it is done, which would kill the process before
+    the embedded Redis is ended; here it becomes an exception that unwinds."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
