@@ -1,0 +1,172 @@
+"""Checks of a built set: coverage, ttl, constants, leakage, drift between parts. Pure; each says
+numbers and what to do."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from registry.core.findings import Finding, Severity
+from training.assemble import Coverage
+from warehouse.instants import ticks_of, ticks_of_column
+from warehouse.profiles import ColumnProfile
+from warehouse.sketches import distance
+
+Floats = npt.NDArray[np.float64]
+
+_SAMPLE = 50_000
+_FEWEST_ROWS = 20
+_DRIFT = 0.25
+_MUCH_EXPIRED = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From where on a check speaks; see `training.settings`."""
+
+    least_coverage: float = 0.5
+    leakage: float = 0.98
+
+
+def check_coverage(coverage: Iterable[Coverage], limits: Limits) -> Iterator[Finding]:
+    """Views that answer few rows, and views whose ttl leaves many rows without a value."""
+    for view in coverage:
+        if view.rows and view.share < limits.least_coverage:
+            yield _finding(
+                "low-coverage",
+                f"{view.view} answers {view.found} of {view.rows} rows ({view.share:.1%})",
+                view.view,
+                "look whether the keys match, and whether history begins early enough",
+            )
+        if view.rows and view.expired / view.rows > _MUCH_EXPIRED:
+            yield _finding(
+                "expired-values",
+                f"the ttl of {view.view} leaves {view.expired} of {view.rows} rows without a value"
+                f" ({view.expired / view.rows:.1%})",
+                view.view,
+                "serving will miss them as well; lengthen the ttl or refresh the source more often",
+                "notice",
+            )
+
+
+def check_constants(profiles: Mapping[str, ColumnProfile], part: str = "") -> Iterator[Finding]:
+    """Columns that say nothing: all null, or one value throughout."""
+    where = f" in part {part!r}" if part else ""
+    for name, profile in profiles.items():
+        if profile.rows and profile.nulls == profile.rows:
+            yield _finding("all-null", f"{name} is null in every row{where}", name, _LEAVE_OUT)
+        elif _constant(profile):
+            message = f"{name} is {profile.minimum!r} in every row{where}"
+            yield _finding("constant", message, name, _LEAVE_OUT)
+
+
+def check_leakage(
+    table: pa.Table, label: str, features: Sequence[str], limits: Limits
+) -> Iterator[Finding]:
+    """Features that alone predict the label nearly perfectly."""
+    sample = _sample(table.select([label, *features]))
+    target = numbers(sample.column(label))
+    if target is None:
+        return
+    for name in features:
+        values = numbers(sample.column(name))
+        power = None if values is None else predictive_power(values, target)
+        if power is not None and power >= limits.leakage:
+            yield _finding(
+                "leakage",
+                f"{name} alone predicts {label} almost perfectly ({power:.3f} of 1)",
+                name,
+                "ask when this value becomes known: before the label, or with it?",
+            )
+
+
+def check_future(times: pa.ChunkedArray, now: datetime, zone: str) -> Iterator[Finding]:
+    """Rows whose time lies after now: they join whatever is newest, which will change."""
+    ticks = ticks_of_column(times, "us", zone)
+    late = pc.sum(pc.greater(ticks, ticks_of(now, "us"))).as_py() or 0
+    if late:
+        message = f"{late} of {len(times)} rows have a time after now"
+        yield _finding("future-rows", message, "spine", "leave them out, or mend their time")
+
+
+def check_drift(
+    first: Mapping[str, ColumnProfile], last: Mapping[str, ColumnProfile], parts: tuple[str, str]
+) -> Iterator[Finding]:
+    """Columns that are distributed unlike in the first and the last part."""
+    for name, profile in first.items():
+        other = last[name]
+        if profile.sketch is None or other.sketch is None:
+            continue
+        if not profile.sketch.count or not other.sketch.count:
+            continue
+        apart = distance(profile.sketch, other.sketch)
+        if apart >= _DRIFT:
+            yield _finding(
+                "drift",
+                f"{name} differs between {parts[0]!r} and {parts[1]!r}"
+                f" (Kolmogorov-Smirnov distance {apart:.2f})",
+                name,
+                "the test part may say little of the train part, or the reverse",
+                "notice",
+            )
+
+
+def numbers(column: pa.ChunkedArray) -> Floats | None:
+    """A numeric or bool column as floats, NaN where null; None for another type."""
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    if not any(test(column.type) for test in numeric):
+        return None
+    floats: Floats = column.cast(pa.float64(), safe=False).to_numpy()
+    return floats
+
+
+def predictive_power(values: Floats, target: Floats) -> float | None:
+    """How well the order of `values` tells `target`: AUC (of either sign) for a label of two
+    values, else the size of the rank correlation. None where there is too little to tell."""
+    known = ~(np.isnan(values) | np.isnan(target))
+    values, target = values[known], target[known]
+    classes = np.unique(target)
+    if len(values) < _FEWEST_ROWS or len(classes) < 2 or np.all(values == values[0]):
+        return None
+    ranked = ranks(values)
+    if len(classes) > 2:
+        return float(abs(np.corrcoef(ranked, ranks(target))[0, 1]))
+    positive = target == classes[1]
+    count, others = int(positive.sum()), int((~positive).sum())
+    auc = (ranked[positive].sum() - count * (count + 1) / 2) / (count * others)
+    return float(max(auc, 1 - auc))
+
+
+def ranks(values: Floats) -> Floats:
+    """Ranks from 1; equal values share their mean rank."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    mean: Floats = ends - (counts - 1) / 2
+    shared: Floats = mean[inverse]
+    return shared
+
+
+_LEAVE_OUT = "leave it out, or find out why it does not vary"
+
+
+def _constant(profile: ColumnProfile) -> bool:
+    varied = profile.minimum is None or profile.minimum != profile.maximum
+    return not varied and profile.nulls == 0 and profile.rows > 1
+
+
+def _sample(table: pa.Table) -> pa.Table:
+    if table.num_rows <= _SAMPLE:
+        return table
+    return table.take(pa.array(np.linspace(0, table.num_rows - 1, _SAMPLE).astype(np.int64)))
+
+
+def _finding(
+    rule: str, message: str, subject: str, hint: str, severity: Severity = "warning"
+) -> Finding:
+    return Finding(rule, "training", severity, message, subject, hint=hint)

@@ -1,0 +1,150 @@
+"""Turns a built table into what its manifest says of it: columns, parts, findings, quality. Reads
+no source but the snapshots it is given."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import pyarrow as pa
+
+from registry.core.findings import Finding
+from registry.core.published import PublishedView
+from registry.kernel.errors import Refused
+from training import checks
+from training.assemble import Assembled
+from training.checks import Limits
+from training.manifest import Column, PartFacts, Role, ViewQuality
+from training.recipe import Recipe
+from training.sources import KeptSource
+from training.spec import lifecycle_notices
+from training.splits import Splits, rows_of
+from warehouse import quality
+from warehouse.history import History, history_of
+from warehouse.profiles import ColumnProfile, profile_table
+from warehouse.snapshots import SnapshotStore
+
+QualityPolicy = Literal["warn", "block", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """All that is said of a built table."""
+
+    columns: tuple[Column, ...]
+    profiles: dict[str, ColumnProfile]
+    parts: tuple[PartFacts, ...]
+    findings: tuple[Finding, ...]
+
+
+def describe(assembled: Assembled, recipe: Recipe, limits: Limits, now: datetime) -> Description:
+    """Profile and check a built table."""
+    table, spec = assembled.table, recipe.spec
+    profiles = profile_table(table)
+    names = [column.column for column in recipe.columns if column.column is not None]
+    found = list(lifecycle_notices(recipe.features, spec.allow_deprecated))
+    found += checks.check_coverage(assembled.coverage, limits)
+    found += checks.check_constants({name: profiles[name] for name in names})
+    found += checks.check_future(table.column(spec.time_column), now, spec.time_zone)
+    if spec.label is not None:
+        found += checks.check_leakage(table, spec.label, names, limits)
+    parts: tuple[PartFacts, ...] = ()
+    if spec.splits is not None:
+        parts, more = _describe_parts(table, recipe, spec.splits, names)
+        found += [finding for finding in more if finding.subject not in _constant(found)]
+    return Description(describe_columns(table, recipe), profiles, parts, tuple(found))
+
+
+def describe_columns(table: pa.Table, recipe: Recipe) -> tuple[Column, ...]:
+    """Each column's role, type and, for a feature, where it comes from."""
+    features = {feature.column: feature for feature in recipe.columns}
+    columns = []
+    for field in table.schema:
+        feature = features.get(field.name)
+        if feature is None:
+            columns.append(Column(field.name, _role(field.name, recipe), str(field.type)))
+            continue
+        facts = feature.facts
+        columns.append(
+            Column(
+                field.name,
+                "feature",
+                str(field.type),
+                feature.ref,
+                facts.meaning,
+                facts.state,
+                facts.owner,
+            )
+        )
+    return tuple(columns)
+
+
+def check_quality(
+    views: Iterable[PublishedView],
+    kept: Iterable[KeptSource],
+    store: SnapshotStore,
+    policy: QualityPolicy,
+) -> tuple[tuple[ViewQuality, ...], list[Finding]]:
+    """Run each view's expectations on its source's snapshot, columns called as in the view.
+
+    Policy "block" raises `Refused` with every failure; "warn" gives them as findings.
+    """
+    if policy == "off":
+        return (), []
+    by_source = {one.source: one.snapshot.digest for one in kept}
+    reports = tuple(
+        ViewQuality(view.key, _view_quality(view, store.read(by_source[view.source.history])))
+        for view in views
+        if view.expectations
+    )
+    failures = [(r.view, result.sentence) for r in reports for result in r.report.failures]
+    if failures and policy == "block":
+        raise Refused(
+            "expectations fail on the data this set is built from",
+            "; ".join(f"{view}: {sentence}" for view, sentence in failures),
+            "mend the data, or set training.quality to warn",
+        )
+    return reports, [
+        Finding("expectation", "training", "warning", sentence, view, hint="look at the source")
+        for view, sentence in failures
+    ]
+
+
+def _view_quality(view: PublishedView, source: pa.Table) -> quality.QualityReport:
+    return quality.check(_renamed(source, history_of(view)), view.expectations)
+
+
+def _renamed(source: pa.Table, history: History) -> pa.Table:
+    """The source's columns under the names that the view gives them."""
+    names = {c.source_column: c.name for c in (*history.keys, *history.features)}
+    return source.rename_columns([names.get(name, name) for name in source.column_names])
+
+
+def _describe_parts(
+    table: pa.Table, recipe: Recipe, splits: Splits, features: list[str]
+) -> tuple[tuple[PartFacts, ...], list[Finding]]:
+    spec = recipe.spec
+    cut = {
+        name: rows_of(table, name, spec.time_column, splits, spec.time_zone)
+        for name in splits.names
+    }
+    profiles = {name: profile_table(part.select(features)) for name, part in cut.items()}
+    found = [f for name, p in profiles.items() for f in checks.check_constants(p, name)]
+    first, last = splits.names[0], splits.names[-1]
+    if first != last:
+        found += checks.check_drift(profiles[first], profiles[last], (first, last))
+    return tuple(PartFacts(name, part.num_rows) for name, part in cut.items()), found
+
+
+def _constant(found: Iterable[Finding]) -> set[str]:
+    """Columns already said to be constant: not said again for each part."""
+    return {f.subject for f in found if f.rule in ("all-null", "constant")}
+
+
+def _role(name: str, recipe: Recipe) -> Role:
+    keys = {key.name for view in recipe.views for key in view.join_keys}
+    if name == recipe.spec.time_column:
+        return "time"
+    if name == recipe.spec.label:
+        return "label"
+    return "key" if name in keys else "spine"
