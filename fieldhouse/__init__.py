@@ -10,22 +10,22 @@ Nothing happens on import. No logic lives here.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from featureserver.lookup import Lookup as Lookup
-    from fieldhouse.datasets import build_training_set as build_training_set
-    from fieldhouse.datasets import load_training_set as load_training_set
+    from featureserver.api import Lookup as Lookup
     from registry.vocabulary import SqlSource as SqlSource
     from registry.vocabulary import expect as expect
     from registry.vocabulary import governed as governed
     from serving.predict import Predictor as Predictor
+    from training.api import build_training_set as build_training_set
+    from training.api import load_training_set as load_training_set
 
 _HOMES = {
-    "Lookup": "featureserver.lookup",
+    "Lookup": "featureserver.api",
     "Predictor": "serving.predict",
     "SqlSource": "registry.vocabulary",
-    "build_training_set": "fieldhouse.datasets",
+    "build_training_set": "training.api",
     "expect": "registry.vocabulary",
     "governed": "registry.vocabulary",
-    "load_training_set": "fieldhouse.datasets",
+    "load_training_set": "training.api",
 }
 
 __all__ = [

@@ -31,6 +31,7 @@ def _features(name: str, summary: str, section: str) -> Entry:
 
 SERVE: Mapping[str, Entry] = {
     "features": Entry("featureserver.cli:serve_features", "serve features over HTTP"),
+    "models": Entry("serving.cli:serve_models", "serve predictions over HTTP"),
 }
 
 TABLE: Mapping[str, Entry] = {
@@ -49,6 +50,10 @@ TABLE: Mapping[str, Entry] = {
     "show": _registry("show", "show what is live", "Look"),
     "lineage": _registry("lineage", "show what a feature is made of and who reads it", "Look"),
     "audit": _registry("audit", "show, verify and export the audit chain", "Look"),
+    "dataset": Entry(
+        "training.cli:dataset", "build, show, verify and compare training sets", "Train"
+    ),
+    "model": Entry("serving.cli:model", "package, examine, approve and release models", "Train"),
     "materialize": _features("materialize", "write the newest offline rows to Redis", "Serve"),
     "lookup": _features("lookup", "look features up for entities", "Serve"),
     "parity": _features("parity", "compare online values with offline ones", "Serve"),

@@ -2,9 +2,9 @@
 
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
+from fieldhouse.demo.people import People
 from fieldhouse.demo.stage import Stage
 from registry.adapters.feast_loader import load_repository
 from registry.bootstrap import SqlRegistry, open_registry
@@ -23,20 +23,6 @@ from registry.settings import HOME, NAMESPACE, REPOSITORY
 from warehouse.engines.port import Engine
 
 COPYCAT = Path(__file__).parent / "copycat.py.txt"
-ROLES = {
-    "ada (author)": ("ada", ("author",)),
-    "grace (steward)": ("grace", ("steward", "owner", "reliability")),
-    "ci (bot)": ("ci", ("author", "operator")),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class People:
-    """Tokens of the demo's identities, issued like anybody's."""
-
-    author: str
-    steward: str
-    operator: str
 
 
 def open_governed(stage: Stage, engine: Engine) -> tuple[SqlRegistry, People]:

@@ -64,8 +64,9 @@ def verify(out: Output) -> None:
 
 
 @audit.command()
-def export() -> None:
-    """Write every event as a line of JSON.
+@with_output
+def export(out: Output) -> None:
+    """Write every event as a line of JSON; with --json, all of them as one array.
 
     \b
     Example:
@@ -78,6 +79,9 @@ def export() -> None:
 
     registry = open_here(project_settings())
     with registry.context.store.read() as transaction:
+        if out.as_json:
+            out.data(list(transaction.events()))
+            return
         for event in transaction.events():
             click.echo(json.dumps(plain(event), ensure_ascii=False))
 
