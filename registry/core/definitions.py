@@ -1,6 +1,6 @@
 """Definitions as frozen values: what a feature repository says, free of Feast.
 
-Made at one border (`registry.adapters.feast_repo`). Everything is hashable and compares by value.
+Made at one border (`registry.adapters.feast_border`). Everything is hashable and compares by value.
 Where a definition stood in its file is kept for messages and never counts as meaning.
 """
 

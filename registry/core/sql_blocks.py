@@ -5,7 +5,7 @@ What cannot be followed soundly raises `Unsupported`: the caller then takes the 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -125,6 +125,15 @@ class Block:
             part[:] = [substitute(node, found) for node in part]
         if isinstance(self.distinct, list):
             self.distinct = [substitute(node, found) for node in self.distinct]
+
+    def copied(self, outputs: Expressions) -> "Block":
+        """A copy with other outputs whose parts can be changed without changing this one's."""
+        parts = ("where", "group", "having", "qualify", "order")
+        made = replace(self, items=[replace(i, on=list(i.on)) for i in self.items])
+        for name in parts:
+            setattr(made, name, list(getattr(self, name)))
+        made.outputs, made.stars, made.hidden = outputs, [], frozenset()
+        return made
 
     def columns_of(self, alias: str) -> list[str]:
         """The names of that source's columns that its expressions use, each once."""

@@ -306,8 +306,7 @@ def _outputs(tree: exp.Select, block: Block, scope: Scope, resolve: _Resolver) -
         if _is_star(node):
             _spread_star(node, block, scope, resolve)
             continue
-        name = node.alias_or_name or f"#{len(block.outputs)}"
-        _put(block, name, resolve(node.unalias()))
+        name = _put(block, _output_name(node), resolve(node.unalias()))
         named[name] = bool(block.stars)
         if isinstance(node, exp.Alias):
             scope.aliases[name] = block.outputs[name]
@@ -365,10 +364,16 @@ def _spread_item(item: Item, block: Block, scope: Scope, hidden: set[str]) -> No
         block.hidden |= relation.hidden
 
 
-def _put(block: Block, name: str, node: exp.Expr) -> None:
-    if name in block.outputs:
-        raise Unsupported(f"two columns are called {name}")
+def _put(block: Block, name: str, node: exp.Expr) -> str:
+    """Add an output; of two columns of one name the first is meant, as DuckDB has it."""
+    if not name or name in block.outputs:
+        name = f"#{len(block.outputs)}"
     block.outputs[name] = node
+    return name
+
+
+def _output_name(node: exp.Expr) -> str:
+    return node.alias_or_name if isinstance(node, exp.Alias | exp.Column) else ""
 
 
 def _clauses(tree: exp.Select, block: Block, resolve: _Resolver) -> None:

@@ -19,6 +19,7 @@ from registry.core.sql_blocks import (
     aggregates,
     column_of,
     output_names,
+    simplify,
     substitute,
 )
 from registry.core.sql_text import (
@@ -61,10 +62,10 @@ def _pruned(block: Block, names: Sequence[str]) -> Block:
         if node is None:
             raise Unsupported(f"the query has no column {name}")
         outputs[name] = node
-    kept = replace(block, items=[replace(i) for i in block.items], outputs=outputs, stars=[])
+    kept = block.copied(outputs)
     _drop_unused_joins(kept)
     kept.items = [_pruned_item(kept, item) for item in kept.items]
-    return _settled(kept)
+    return _settled(simplify(kept))
 
 
 def _settled(block: Block) -> Block:

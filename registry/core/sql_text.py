@@ -135,6 +135,8 @@ def terms(tree: exp.Expr | None, kind: type[exp.Connector] = exp.And) -> list[ex
 def joined(parts: Iterable[exp.Expr], kind: type[exp.Connector] = exp.And) -> exp.Expr:
     """Terms as one AND (or OR), sorted by text and without doubles."""
     by_text = {print_tree(part): part for part in parts}
+    if len(by_text) == 1:
+        return next(iter(by_text.values()))
     result, *rest = (_wrapped_term(by_text[text], kind) for text in sorted(by_text))
     for part in rest:
         result = kind(this=result, expression=part)
