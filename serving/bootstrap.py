@@ -31,7 +31,7 @@ from serving.signing import (
 from serving.store import Bundle, Store, Stores, bundle_folder, read_bundle
 
 if TYPE_CHECKING:
-    from serving.gate.evidence import Evidence
+    from serving.gate.evidence import Evidence, OfflineSample
     from serving.gate.report import GatePolicy, GateReport
     from serving.loaded import LoadedModel, Router
     from serving.log import PredictionLog
@@ -55,6 +55,11 @@ class Serving:
         self.clock = clock or clock_of(settings)
         self._registry = registry
         self._lookup = lookup
+        self._resources = contextlib.ExitStack()
+
+    def close(self) -> None:
+        """Close what was opened here: the lookup and its store."""
+        self._resources.close()
 
     @cached_property
     def registry(self) -> Registry:
@@ -71,7 +76,8 @@ class Serving:
             return self._lookup
         from featureserver.bootstrap import open_lookup
 
-        opened: FeatureLookup = open_lookup(self.settings, registry=self.registry)
+        opened = open_lookup(self.settings, registry=self.registry)
+        self._resources.callback(opened.close)
         return opened
 
     @cached_property
@@ -118,6 +124,14 @@ class Serving:
         record = self.registry.datasets.get(training_set)
         return TrainedOn(record.name, record.manifest_digest, tuple(record.features))
 
+    def sample(self, signature: Signature, keys: Mapping[str, Sequence[Any]]) -> "OfflineSample":
+        """What the warehouse gives for these lookup keys now, for the gate to compare with."""
+        from serving.offline import offline_sample
+        from warehouse.bootstrap import open_engine
+
+        engine = open_engine(self.settings)
+        return offline_sample(keys, signature, self.registry.published(), engine, self.clock())
+
     def package(self, parts: Parts, *, actor: str) -> ModelRecord:
         """Package, sign, store and register. Raises as `serving.package.package_model`."""
         return package_model(
@@ -159,10 +173,10 @@ class Serving:
         incumbent = self.bundle(name, champion.version) if champion else None
         tools = GateTools(self.settings, self.clock, self.registry.published, lambda: self.lookup)
         report = run_gate(bundle, incumbent, evidence, policy, actor, tools)
-        self._keep_report(record, report, actor)
+        self.keep_report(record, report, actor)
         return report
 
-    def _keep_report(self, record: ModelRecord, report: "GateReport", actor: str) -> None:
+    def keep_report(self, record: ModelRecord, report: "GateReport", actor: str) -> None:
         from dataclasses import replace
 
         from serving.gate.page import render_page
@@ -259,7 +273,7 @@ class Serving:
 
         router = Router()
         features = _DeferredLookup(lambda: self.lookup) if lookup else None
-        on_close = None
+        on_close = self.close
         if models is not None:
             loaded = [self.load(name, version) for name, version in models]
             router.routes = routes_of(loaded)
@@ -289,7 +303,12 @@ class Serving:
         follower.refresh()
         if follow:
             follower.start()
-        return follower.stop
+
+        def close() -> None:
+            follower.stop()
+            self.close()
+
+        return close
 
     def _open_log(self) -> "PredictionLog":
         from serving.log import PredictionLog

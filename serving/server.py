@@ -12,33 +12,13 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from featureserver.listen import listen_tcp, listen_unix
 from registry.kernel.errors import FieldhouseError
-from serving.listen import listen_tcp, listen_unix
 from serving.spec import THREAD_LIMITS, ServerSpec
-
-if TYPE_CHECKING:
-    from serving.app import DataPlane
-
-
-def run_app(app: "DataPlane", sockets: list[socket.socket], drain_seconds: int = 10) -> None:
-    """Serve until SIGTERM or SIGINT; then answer what is under way, for `drain_seconds` at most."""
-    import uvicorn
-
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=drain_seconds,
-    )
-    uvicorn.Server(config).run(sockets=sockets)
 
 
 def open_sockets(spec: ServerSpec) -> list[socket.socket]:
@@ -53,10 +33,11 @@ def open_sockets(spec: ServerSpec) -> list[socket.socket]:
 
 def serve(spec: ServerSpec) -> None:
     """Import, load, listen, serve: one line on stdout after each of the first three."""
+    import featureserver.server
     from registry.kernel.settings import read_settings
     from serving.app import create_app
     from serving.bootstrap import import_runtimes, open_serving
-    from serving.settings import MAX_BODY_BYTES
+    from serving.settings import DRAIN_SECONDS, MAX_BODY_BYTES
 
     settings = read_settings(Path(spec.root))
     serving = open_serving(settings)
@@ -70,11 +51,8 @@ def serve(spec: ServerSpec) -> None:
     _end_with_parent()
     sockets = open_sockets(spec)
     _tell({"event": "listening", "port": _port(sockets), "unix_socket": spec.unix_socket})
-    try:
-        run_app(create_app(predictor, settings.get(MAX_BODY_BYTES)), sockets, spec.drain_seconds)
-    finally:
-        if spec.unix_socket is not None:
-            Path(spec.unix_socket).unlink(missing_ok=True)
+    app = create_app(predictor, int(settings.get(MAX_BODY_BYTES)))
+    featureserver.server.serve(app, sockets, int(settings.get(DRAIN_SECONDS)))
 
 
 def _port(sockets: list[socket.socket]) -> int | None:

@@ -21,4 +21,3 @@ class ServerSpec(msgspec.Struct, frozen=True):
     lookup: bool = True
     log: bool = True
     hold: bool = False
-    drain_seconds: int = 10

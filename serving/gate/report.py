@@ -67,7 +67,9 @@ class GateReport:
     machine: Mapping[str, Any] = field(default_factory=dict)
 
     def encode(self) -> bytes:
-        return canonical_json(_finite(msgspec.to_builtins(self))).encode()
+        """Canonical bytes, the same after they are read again: a policy's 100 is written 100.0."""
+        plain = msgspec.to_builtins(msgspec.convert(msgspec.to_builtins(self), GateReport))
+        return canonical_json(_finite(plain)).encode()
 
     @property
     def digest(self) -> str:

@@ -1,5 +1,6 @@
 """Same features? States allow them, versions are those trained on, values equal offline ones."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -68,7 +69,7 @@ def check_versions(manifest: Manifest) -> Check:
 
 
 def _pin(text: str) -> tuple[str, str, int | None]:
-    ref = parse_ref(text)
+    ref = parse_ref(re.sub(r"@\d+:", ":", text))  # the number of a view's line is no version
     return ref.view, ref.feature, ref.version
 
 
