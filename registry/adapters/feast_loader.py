@@ -62,10 +62,10 @@ def _run(root: Path, namespace: str, seconds: float, memory_mb: int) -> LoadResu
         try:
             return decode((out / "result.json").read_bytes())
         except (OSError, msgspec.MsgspecError):
-            return LoadResult(None, (_unfinished(out, root, outcome, seconds),))
+            return LoadResult(None, (unfinished(out, root, outcome, seconds),))
 
 
-def _unfinished(out: Path, root: Path, outcome: Outcome, seconds: float) -> Finding:
+def unfinished(out: Path, root: Path, outcome: Outcome, seconds: float) -> Finding:
     """The finding for a process that ended without an answer."""
     trace = _text(out / "trace.txt")
     current = _text(out / "current.txt")
