@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ROOMS  := fieldhouse registry warehouse training featureserver serving
-CODE   := $(ROOMS) feature_repo tests bench
+CODE   := $(ROOMS) feature_repo tests bench lock
 say     = @printf '\n== %s\n' "$(1)"
 
-.PHONY: help demo test test-all check format lock bench clean
+.PHONY: help demo test test-all check format docs lock bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -29,13 +29,16 @@ check: $(VENV)/.test  ## what a pull request must pass besides the tests
 	$(BIN)/mypy
 	$(call say,import contracts: rooms in layers and pure cores)
 	$(BIN)/lint-imports
-	$(call say,lock: hashes and no index host)
+	$(call say,architecture: contracts that notice; locks; the public door; tracked files)
 	$(BIN)/python -m pytest -q -p no:randomly tests/architecture
 	$(call say,check: all passed)
 
 format: $(VENV)/.test  ## format and mend what can be mended
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
+
+docs: $(VENV)/.test  ## write docs/commands.md and docs/settings.md from the code
+	$(BIN)/python -m fieldhouse.docs
 
 lock:  ## refresh the hash-pinned locks from pyproject.toml
 	$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -q 'uv>=0.5'

@@ -35,6 +35,9 @@ SERVE: Mapping[str, Entry] = {
 }
 
 TABLE: Mapping[str, Entry] = {
+    "demo": Entry(
+        "fieldhouse.demo.cli:demo", "go the whole way on real data, in two minutes", "Start"
+    ),
     "init": Entry(
         "fieldhouse.project:init", "make a small working repository from your data", "Start"
     ),

@@ -55,3 +55,9 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 
 def test_something_is_run() -> None:
     assert ROOT / "docs" / "getting-started.md" in _runnable()
+
+
+def test_the_readmes_map_names_places_that_exist() -> None:
+    named = re.findall(r"`((?:[a-z_]+/)+(?:[a-z_]+\.[a-z]+)?)`", (ROOT / "README.md").read_text())
+    assert len(named) > 5
+    assert [place for place in named if not (ROOT / place).exists()] == []
