@@ -148,7 +148,7 @@ def _resolved(state: Published, ref: str) -> PinnedFeature:
     try:
         return state.resolve(ref)
     except NotFound:
-        known = {v.name for v in state.views.values()} | set(state.on_demand)
+        known = {v.name for v in state.views.values()} | {o.name for o in state.on_demand.values()}
         if parse_ref(ref).view not in known:
             raise NotFound("feature view", parse_ref(ref).view, known) from None
         raise
@@ -200,9 +200,11 @@ class _Building:
     def _label(self, pin: PinnedFeature, qualified: bool) -> str:
         if not self.full_names:
             return pin.feature
-        name = pin.view if pin.on_demand else self.state.view(pin.view).name
+        holder: PublishedView | PublishedOnDemand = (
+            self.state.on_demand[pin.view] if pin.on_demand else self.state.views[pin.view]
+        )
         version = f"@v{pin.version}" if qualified else ""
-        return f"{name}{version}__{pin.feature}"
+        return f"{holder.name}{version}__{pin.feature}"
 
     def finish(self, request: str | tuple[str, ...], shown: tuple[int, ...]) -> Plan:
         transforms = self._transforms()
@@ -249,7 +251,11 @@ class _Building:
             raise Invalid(f"on-demand view {name!r} needs itself")
         view = self.state.on_demand[name]
         pins = [self.state.resolve(ref) for ref in view.inputs]
-        inputs = tuple((pin.feature, self.place(pin)) for pin in pins)
+        holders = [parse_ref(ref).view for ref in view.inputs]
+        inputs = tuple(
+            (f"{holder}__{pin.feature}", self.place(pin))
+            for holder, pin in zip(holders, pins, strict=True)
+        )
         for pin in pins:
             if pin.on_demand:
                 self._transform(pin.view, done, (*above, name))

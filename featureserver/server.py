@@ -28,12 +28,15 @@ def serve(app: Any, sockets: Sequence[socket.socket], drain_seconds: int) -> Non
         timeout_keep_alive=30,
         timeout_graceful_shutdown=drain_seconds,
     )
+    paths = [Path(name) for one in sockets if isinstance(name := one.getsockname(), str)]
     try:
         with _signals_as_exceptions(), suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=list(sockets))
     finally:
         for one in sockets:
-            _close(one)
+            one.close()
+        for path in paths:
+            path.unlink(missing_ok=True)
 
 
 def address_of(opened: socket.socket) -> str:
@@ -43,14 +46,6 @@ def address_of(opened: socket.socket) -> str:
         return f"unix:{name}"
     host = f"[{name[0]}]" if ":" in name[0] else name[0]
     return f"http://{host}:{name[1]}"
-
-
-def _close(opened: socket.socket) -> None:
-    with suppress(OSError):
-        name = opened.getsockname()
-        opened.close()
-        if isinstance(name, str) and name:
-            Path(name).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import ssl
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import hiredis
 from redis import connection as redis_connection
@@ -103,8 +103,8 @@ class _Link(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport, self.closed = transport, False
+        # uvloop's transports are no subclasses of asyncio's, so nothing is asserted here.
+        self._transport, self.closed = cast(asyncio.WriteTransport, transport), False
 
     def data_received(self, data: bytes) -> None:
         try:
