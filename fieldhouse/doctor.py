@@ -3,15 +3,18 @@
 import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fieldhouse import parts
 from fieldhouse.parts import MASK, Check, without_password
-from fieldhouse.rooms import STANDS_ON, RoomHidden, intruder
+from fieldhouse.rooms import STANDS_ON, RoomHidden, intruder, lookalikes
 from fieldhouse.settings import BOOT_VARIABLES, OPEN_TABLES, distinct, settings_of
 from registry.kernel.errors import FieldhouseError, nearest_names
 from registry.kernel.settings import FILE_NAME, Setting, Settings
+from registry.settings import REPOSITORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ def diagnose(settings: Settings) -> Diagnosis:
     lines, broken = _setting_lines(settings, declared)
     checks = [
         _python(),
-        *_rooms(),
+        *_rooms(settings),
         _file(settings),
         *broken,
         *unknown_keys(settings.table, declared),
@@ -89,19 +92,32 @@ def _python() -> Check:
     return Check("python", "ok", f"{platform.python_version()} at {sys.executable}")
 
 
-def _rooms() -> Iterator[Check]:
+def _rooms(settings: Settings) -> Iterator[Check]:
     """One check a hidden room, or one that says that none is."""
-    hidden = []
+    advice = "rename it, or work in another folder"
+    hidden: dict[str, Check] = {}
+    for folder in dict.fromkeys(_working_folders(settings)):
+        for room, file in lookalikes(folder).items():
+            what = f"Python started in {folder} imports {file} in place of our {room}"
+            hidden.setdefault(room, Check(f"room {room}", "wrong", what, advice))
     for room in STANDS_ON:
         try:
             found = intruder(room)
         except RoomHidden:
-            hidden.append(Check(f"room {room}", "wrong", "missing", "install fieldhouse again"))
+            hidden[room] = Check(f"room {room}", "wrong", "missing", "install fieldhouse again")
             continue
         if found is not None:
             what = f"{found} is imported in place of our {room}"
-            hidden.append(Check(f"room {room}", "wrong", what, "rename it, or work elsewhere"))
-    yield from hidden or [Check("rooms", "ok", ", ".join(STANDS_ON))]
+            hidden[room] = Check(f"room {room}", "wrong", what, advice)
+    yield from hidden.values() or [Check("rooms", "ok", ", ".join(STANDS_ON))]
+
+
+def _working_folders(settings: Settings) -> Iterator[Path]:
+    """Where Python is likely to be started: each comes first on its path."""
+    yield Path.cwd()
+    yield settings.root
+    with suppress(FieldhouseError):  # an unreadable setting is another check's to say
+        yield settings.path(REPOSITORY)
 
 
 def _file(settings: Settings) -> Check:

@@ -44,6 +44,16 @@ def intruder(room: str) -> Path | None:
     return None if found in (ours, ours / "__init__.py") else found
 
 
+def lookalikes(folder: Path) -> dict[str, Path]:
+    """The files in a folder that would hide a room from Python started there, by room."""
+    found = {}
+    for room in STANDS_ON:
+        for file in (folder / f"{room}.py", folder / room / "__init__.py"):
+            if file.is_file() and file.resolve() != HOUSE / room / "__init__.py":
+                found[room] = file.resolve()
+    return found
+
+
 def require(room: str) -> None:
     """Raise `RoomHidden` unless `room`, and each room that it stands on, is ours."""
     for name in (*STANDS_ON[room], room):

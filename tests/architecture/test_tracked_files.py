@@ -11,7 +11,13 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 TEXT = {".py", ".toml", ".md", ".txt", ".yml", ".yaml", ".sh", ".sql", ".ini", ".cfg", ".json", ""}
 # Spelled in parts so that this file does not find itself.
-HOSTS = ("pypi" + ".org", "python" + "hosted.org", "arti" + "factory", "simple/" + "index", "npm" + "js")
+HOSTS = (
+    "pypi" + ".org",
+    "python" + "hosted.org",
+    "arti" + "factory",
+    "simple/" + "index",
+    "npm" + "js",
+)
 
 
 @cache
@@ -23,11 +29,13 @@ def _tracked() -> tuple[Path, ...]:
     return tuple(file for file in files if file.suffix in TEXT and file.is_file())
 
 
-def _holding(pattern: str) -> list[str]:
+def _holding(pattern: str, beside: str = "") -> list[str]:
+    """Where a pattern stands in tracked files, those under the folder `beside` left out."""
     search = re.compile(pattern)
     return [
         f"{file.relative_to(ROOT)}:{number}"
         for file in _tracked()
+        if file.relative_to(ROOT).parts[0] != beside
         for number, line in enumerate(file.read_text(errors="replace").splitlines(), 1)
         if search.search(line)
     ]
@@ -40,7 +48,8 @@ def _a_checkout() -> None:
 
 
 def test_no_tracked_file_holds_the_path_of_this_checkout() -> None:
-    assert _holding(re.escape(str(ROOT)) + r"\b") == []
+    # deploy/ tells where a server's checkout lies, which may be where this one lies.
+    assert _holding(re.escape(str(ROOT)) + r"\b", beside="deploy") == []
 
 
 def test_no_tracked_file_holds_a_home_folder() -> None:

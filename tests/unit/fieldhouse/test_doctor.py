@@ -59,8 +59,9 @@ def test_an_empty_secret_is_seen_to_be_empty(tmp_path: Path) -> None:
 
 
 def test_a_value_of_the_wrong_type_is_a_check_and_not_an_error(tmp_path: Path) -> None:
-    verdicts = _verdicts(_settings(tmp_path, {"registry": {"url": 7}}, {}))
-    assert verdicts["registry.url"] == "wrong"
+    table = {"registry": {"url": 7}, "project": {"repository": 7}}
+    verdicts = _verdicts(_settings(tmp_path, table, {}))
+    assert (verdicts["registry.url"], verdicts["project.repository"]) == ("wrong", "wrong")
 
 
 def test_a_missing_feature_repository_is_wrong(tmp_path: Path) -> None:
@@ -120,3 +121,20 @@ def test_a_password_inside_a_url_is_masked(url: str, shown: str) -> None:
 )
 def test_the_schema_of_the_registry_is_compared_with_ours(found: str | None, verdict: str) -> None:
     assert schema_check("sqlite:///registry.db", found, newest="0002").verdict == verdict
+
+
+@pytest.mark.parametrize("place", ["training.py", "feature_repo/training.py"])
+def test_a_users_own_training_py_is_named_where_it_would_be_in_the_way(
+    fieldhouse: Callable[..., Ran], project: Path, place: str
+) -> None:
+    write_files(project, {"fieldhouse.toml": "", "feature_repo/a.py": "", place: "x = 1"})
+    ran = fieldhouse("doctor")
+    assert ran.code == 1
+    assert f"imports {project / place} in place of our training" in ran.out
+
+
+def test_a_folder_of_a_rooms_name_without_init_is_in_nobodys_way(
+    fieldhouse: Callable[..., Ran], project: Path
+) -> None:
+    write_files(project, {"fieldhouse.toml": "", "feature_repo/training/a.py": ""})
+    assert fieldhouse("doctor").code == 0
