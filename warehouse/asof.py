@@ -50,12 +50,7 @@ def plan_as_of(
     """
     history = history_of(view)
     check_source(view, history, source)
-    if as_of is not None and history.created is None:
-        raise Invalid(
-            f"view {view.key!r} cannot be read as of {as_of.isoformat()}",
-            f"its source {history.source.name!r} does not say when its rows were created",
-            "name a created_timestamp_column in the source, or leave as_of out",
-        )
+    check_as_of(view, history, as_of)
     types = [source.field(history.event).type]
     types += [source.field(history.created).type] if history.created else []
     types += [spine_time] if spine_time is not None else []
@@ -80,6 +75,16 @@ def check_source(view: PublishedView, history: History, source: pa.Schema) -> No
         check_time(column, source.field(column).type, f"source {history.source.name!r}")
     for key in history.keys:
         check_key(key, source.field(key.source_column).type, f"source {history.source.name!r}")
+
+
+def check_as_of(view: PublishedView, history: History, as_of: datetime | None) -> None:
+    """Raise `Invalid` for an as-of instant where nothing says when rows were created."""
+    if as_of is not None and history.created is None:
+        raise Invalid(
+            f"view {view.key!r} cannot be read as of {as_of.isoformat()}",
+            f"its source {history.source.name!r} does not say when its rows were created",
+            "name a created_timestamp_column in the source, or leave as_of out",
+        )
 
 
 def check_key(key: HistoryColumn, arrow: pa.DataType, whose: str) -> None:

@@ -20,6 +20,7 @@ from registry.core.definitions import Source
 from registry.core.published import PublishedView
 from registry.kernel.errors import Misuse, NotFound
 from registry.kernel.types import arrow_type
+from warehouse.asof import check_as_of
 from warehouse.engines.port import CREATED_TIME, EVENT_TIME, EXPIRED
 from warehouse.history import History, HistoryColumn, history_of
 
@@ -86,6 +87,7 @@ class InMemoryEngine:
         with_expired: bool = False,
     ) -> pa.Table:
         history = history_of(view)
+        check_as_of(view, history, as_of)
         chosen = history.choose(features)
         events = self._events(history)
         ttl = None if view.ttl_seconds is None else timedelta(seconds=view.ttl_seconds)
@@ -97,7 +99,7 @@ class InMemoryEngine:
             expired.append(late)
             found.append(None if late else newest)
         answer = _answer(found, chosen)
-        return answer.append_column(EXPIRED, pa.array(expired)) if with_expired else answer
+        return answer.append_column(EXPIRED, pa.array(expired, pa.bool_())) if with_expired else answer
 
     def latest(
         self, view: PublishedView, *, since: datetime | None, until: datetime
