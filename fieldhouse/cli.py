@@ -69,7 +69,7 @@ root = LazyGroup(
             help="Show the version and exit.",
         )
     ],
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"max_content_width": 100},
 )
 
 
