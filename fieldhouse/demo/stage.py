@@ -1,4 +1,4 @@
-"""What the demo plays on: its settings, its own home, and how it speaks. Clears up behind itself."""
+"""What the demo plays on: settings, a home of its own, a voice. Clears up behind itself."""
 
 import os
 import shutil
