@@ -1,4 +1,4 @@
-"""Writes docs/commands.md and docs/settings.md from the code, so that they cannot be wrong.
+"""Writes the pages of docs/ that are made from the code, so that they cannot be wrong.
 
 `python -m fieldhouse.docs` writes them; a test compares. Decides no words: those are in help texts
 and in the `doc` of each setting.
@@ -16,6 +16,7 @@ from fieldhouse.lazy import load_command
 from fieldhouse.settings import BOOT_VARIABLES, OPEN_TABLES, all_settings
 from registry.kernel.output import Output
 from registry.kernel.settings import Setting
+from registry.reports.pages import lifecycle_page, rules_page
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs"
 WIDTH = 90
@@ -95,7 +96,12 @@ def _table(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     )
 
 
-PAGES = {"commands.md": commands_page, "settings.md": settings_page}
+PAGES = {
+    "commands.md": commands_page,
+    "settings.md": settings_page,
+    "rules.md": lambda: f"{_MADE}\n\n{rules_page()}",
+    "lifecycle.md": lambda: f"{_MADE}\n\n{lifecycle_page()}",
+}
 
 
 if __name__ == "__main__":
