@@ -18,7 +18,7 @@ from serving.bundle import MANIFEST, TrainedOn, decode_manifest
 from serving.package import Parts, package_model
 from serving.ports import FeatureLookup, FeatureMatrix
 from serving.runtimes import find_format
-from serving.runtimes.port import RuntimePolicy
+from serving.runtimes.port import RuntimePolicy, import_library
 from serving.signature import Output, Signature, signature_of_service
 from serving.signing import (
     TRUSTED,
@@ -31,6 +31,7 @@ from serving.signing import (
 from serving.store import Bundle, Store, Stores, bundle_folder, read_bundle
 
 if TYPE_CHECKING:
+    from serving.follow import ModelFollower
     from serving.gate.evidence import Evidence, OfflineSample
     from serving.gate.report import GatePolicy, GateReport
     from serving.loaded import LoadedModel, Router
@@ -50,8 +51,10 @@ class Serving:
         registry: Registry | None = None,
         lookup: FeatureLookup | None = None,
         clock: Clock | None = None,
+        own_process: bool = False,
     ) -> None:
         self.settings = settings
+        self._own_process = own_process
         self.clock = clock or clock_of(settings)
         self._registry = registry
         self._lookup = lookup
@@ -111,7 +114,8 @@ class Serving:
 
     @property
     def policy(self) -> RuntimePolicy:
-        return RuntimePolicy(skops_types=tuple(self.settings.get(names.SKOPS_TYPES)))
+        allowed = tuple(self.settings.get(names.SKOPS_TYPES))
+        return RuntimePolicy(skops_types=allowed, own_process=self._own_process)
 
     def signature(
         self, service: str, outputs: Sequence[Output], columns: Sequence[str] | None = None
@@ -273,21 +277,26 @@ class Serving:
 
         router = Router()
         features = _DeferredLookup(lambda: self.lookup) if lookup else None
-        on_close = self.close
+        closing = contextlib.ExitStack()
+        closing.callback(self.close)
         if models is not None:
-            loaded = [self.load(name, version) for name, version in models]
-            router.routes = routes_of(loaded)
+            router.routes = routes_of([self.load(name, version) for name, version in models])
         else:
-            on_close = self._follow(router, features, follow)
+            follower = self.follower(router, features)
+            follower.refresh()
+            if follow:
+                follower.start()
+                closing.callback(follower.stop)
         if features is not None:
             features.warm(router.routes.all())
         return Predictor(
-            router, self.clock, features, self._open_log() if log else None, on_close=on_close
+            router, self.clock, features, self._open_log() if log else None, on_close=closing.close
         )
 
-    def _follow(
-        self, router: "Router", features: "_DeferredLookup | None", follow: bool
-    ) -> Callable[[], None]:
+    def follower(
+        self, router: "Router", features: "_DeferredLookup | None" = None
+    ) -> "ModelFollower":
+        """What keeps `router` in step with the model book; `refresh` it, or `start` it."""
         from serving.approval import check_approval
         from serving.follow import ModelFollower
 
@@ -299,16 +308,7 @@ class Serving:
             return model
 
         poll_seconds = float(self.settings.get(names.POLL_SECONDS))
-        follower = ModelFollower(self.registry.models, load, router, poll_seconds)
-        follower.refresh()
-        if follow:
-            follower.start()
-
-        def close() -> None:
-            follower.stop()
-            self.close()
-
-        return close
+        return ModelFollower(self.registry.models, load, router, poll_seconds)
 
     def _open_log(self) -> "PredictionLog":
         from serving.log import PredictionLog
@@ -361,7 +361,8 @@ def import_runtimes(serving: Serving, models: Sequence[tuple[str, str]]) -> None
     for name, version in models:
         with contextlib.suppress(FieldhouseError):
             raw = serving.stores.primary.read(bundle_folder(name, version), MANIFEST)
-            import_module(find_format(decode_manifest(raw).model.format).package)
+            package = find_format(decode_manifest(raw).model.format).package
+            import_library(package, serving.policy)
 
 
 def open_serving(
@@ -369,9 +370,13 @@ def open_serving(
     registry: Registry | None = None,
     lookup: FeatureLookup | None = None,
     clock: Clock | None = None,
+    own_process: bool = False,
 ) -> Serving:
-    """The model room over these settings; what is not passed is opened when first needed."""
-    return Serving(settings, registry, lookup, clock)
+    """The model room over these settings; what is not passed is opened when first needed.
+
+    `own_process` says that the process is a model server and nothing else.
+    """
+    return Serving(settings, registry, lookup, clock, own_process)
 
 
 def report_folder(name: str, version: str, digest: str) -> str:

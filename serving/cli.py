@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from serving.gate.report import GatePolicy
 
 
-def _open() -> "Serving":
+def _open(own_process: bool = False) -> "Serving":
     from serving.bootstrap import open_serving
 
-    return open_serving(project_settings())
+    return open_serving(project_settings(), own_process=own_process)
 
 
 def _principal(room: "Serving", token: str | None, *roles: str) -> "Principal":
@@ -267,7 +267,7 @@ def serve_models(host: str | None, port: int | None, socket: Path | None) -> Non
     from serving.app import create_app
 
     configure_logs()
-    room = _open()
+    room = _open(own_process=True)
     settings = room.settings
     number = int(settings.get(names.PORT)) if port is None else port
     sockets = [listen_tcp(host or str(settings.get(names.HOST)), number)]

@@ -40,7 +40,7 @@ def serve(spec: ServerSpec) -> None:
     from serving.settings import DRAIN_SECONDS, MAX_BODY_BYTES
 
     settings = read_settings(Path(spec.root))
-    serving = open_serving(settings)
+    serving = open_serving(settings, own_process=True)
     import_runtimes(serving, spec.models)
     _tell({"event": "imported"})
     if spec.hold:

@@ -91,6 +91,11 @@ def _linear() -> Any:
     return LogisticRegression().fit(np.nan_to_num(flights().rows), flights().labels)
 
 
+def magnitude(rows: Any) -> Any:
+    """A function of ours inside a scikit-learn pipeline, which skops does not trust by itself."""
+    return np.abs(rows)
+
+
 @cache
 def skops_model() -> Trained:
     from skops.io import dumps
@@ -176,7 +181,7 @@ def looked_up_parts(folder: Path, room: Serving, trained: Trained | None = None)
 
 
 def evidence() -> Evidence:
-    """Held-out rows with a weak baseline, and an offline sample that the fake lookup agrees with."""
+    """Held-out rows with a weak baseline, and an offline sample that the lookup agrees with."""
     data, table = flights(800, seed=11), lookup_table()
     baseline = np.nan_to_num(data.rows[:, 2])
     keys = [f"p{i}" for i in range(10)]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from registry.kernel.errors import Corrupt, Invalid
 from serving.bundle import ModelFile
-from serving.runtimes.port import Format, RuntimePolicy, shaped
+from serving.runtimes.port import Format, RuntimePolicy, import_library, shaped
 from serving.signature import Output, Signature
 from serving.tensors import Array
 
@@ -19,8 +19,7 @@ class LightGBMRuntime:
     def load(
         self, model: bytes, file: ModelFile, signature: Signature, policy: RuntimePolicy
     ) -> None:
-        import lightgbm
-
+        lightgbm = import_library("lightgbm", policy)
         _check_whole(model)
         try:
             booster = lightgbm.Booster(model_str=model.decode())

@@ -1,8 +1,11 @@
 """The port of three methods behind which every model format stands. No format is named here."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from importlib import import_module
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +18,15 @@ from serving.tensors import DTYPES, Array
 
 @dataclass(frozen=True, slots=True)
 class RuntimePolicy:
-    """What this server allows and grants, never what a bundle asks for."""
+    """What this server allows and grants, never what a bundle asks for.
+
+    In a process of our own (`own_process`) model libraries are imported without the data frames
+    that they would import for their users; in somebody's application they are left alone.
+    """
 
     threads: int = 1
     skops_types: tuple[str, ...] = ()
+    own_process: bool = False
 
 
 class Runtime(Protocol):
@@ -53,6 +61,25 @@ class Format:
     starts_with: tuple[bytes, ...]
     runtime: type[Runtime]
     package: str
+
+
+def import_library(name: str, policy: RuntimePolicy) -> Any:
+    """Import a model library. XGBoost without pandas and scikit-learn is a third of the memory."""
+    if not policy.own_process or name in sys.modules:
+        return import_module(name)
+    with _hidden("pandas", "sklearn"):
+        return import_module(name)
+
+
+@contextmanager
+def _hidden(*names: str) -> Iterator[None]:
+    absent = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None: ImportError
+    try:
+        yield
+    finally:
+        for name in absent:
+            sys.modules.pop(name, None)
 
 
 def check_start(format_name: str, known: Format, model: bytes) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from registry.kernel.errors import Corrupt, Invalid
 from serving.bundle import ModelFile
-from serving.runtimes.port import Format, RuntimePolicy, shaped
+from serving.runtimes.port import Format, RuntimePolicy, import_library, shaped
 from serving.signature import Output, Signature
 from serving.tensors import Array
 
@@ -19,8 +19,7 @@ class XGBoostRuntime:
     def load(
         self, model: bytes, file: ModelFile, signature: Signature, policy: RuntimePolicy
     ) -> None:
-        import xgboost
-
+        xgboost = import_library("xgboost", policy)
         booster = xgboost.Booster()
         try:
             booster.load_model(bytearray(model))
