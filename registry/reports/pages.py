@@ -48,8 +48,8 @@ version.
 | draft | yes, with a notice in the manifest | refused |
 | production | yes | yes |
 | deprecated | refused unless waived with a reason | yes, with `Deprecation` and `Sunset` headers |
-| quarantined | refused | what the feature's staleness policy says: last value, default, null, refuse |
-| retired | 410, with the replacement's name | 410, with the replacement's name |
+| quarantined | refused | by the feature's staleness policy: last value, default, null, refuse |
+| retired | refused, with the replacement's name | 410, with the replacement's name |
 """
 ORDER: tuple[Strictness, ...] = ("meaning", "serving", "training", "cosmetic")
 
