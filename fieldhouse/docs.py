@@ -96,7 +96,7 @@ def _table(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     )
 
 
-PAGES = {
+PAGES: Mapping[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "settings.md": settings_page,
     "rules.md": lambda: f"{_MADE}\n\n{rules_page()}",
