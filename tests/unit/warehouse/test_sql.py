@@ -1,0 +1,70 @@
+"""The SQL of a join as text, kept as snapshots so that a changed join is read in review.
+
+`UPDATE_SNAPSHOTS=1 pytest tests/unit/warehouse/test_sql.py` writes them anew.
+"""
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from registry.testing import feature, view
+from tests.warehouses import INSTANT, hour, source
+from warehouse import sql
+from warehouse.asof import AsOfPlan, plan_as_of
+
+KEPT = Path(__file__).parents[2] / "snapshots" / "asof"
+SCHEMA = pa.schema(
+    {"id": pa.int32(), "name": pa.string(), "at": pa.timestamp("us"), "known_at": INSTANT}
+    | {"x": pa.float32(), 'we"ird': pa.list_(pa.int64())}
+)
+KEYS = {"id": "int64", "name": "string"}
+FEATURES = [feature("x"), feature('we"ird', "list<int64>")]
+
+
+def plan(created: bool, as_of: bool = False, spine: pa.DataType = INSTANT) -> AsOfPlan:
+    past = view("past", FEATURES, KEYS, source("past", created=created), ttl_seconds=3600)
+    return plan_as_of(past, ["x"], SCHEMA, spine, hour(1) if as_of else None)
+
+
+def script(plan: AsOfPlan, zone: str = "UTC") -> str:
+    relation = sql.parquet_relation(["/warehouse/past.parquet"], SCHEMA, zone)
+    late = plan.history.created is not None
+    steps = [
+        sql.make_history(plan, relation),
+        sql.find_tie(plan),
+        sql.keep_tied(plan, relation),
+        sql.drop_losers(),
+        *([sql.make_visible(plan)] if late else []),
+        sql.match(plan, sql.VISIBLE if late else sql.HISTORY),
+        sql.fetch(relation, plan.features),
+        sql.newest(plan, 0, 3_600_000_000),
+    ]
+    return ";\n\n".join(steps) + ";\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("plain", script(plan(created=False))),
+        ("created", script(plan(created=True))),
+        ("as_of", script(plan(created=True, as_of=True))),
+        ("nanoseconds_in_zone", script(plan(False, spine=pa.timestamp("ns")), "Europe/Berlin")),
+    ],
+)
+def test_the_text_of_a_join_is_the_one_reviewed(name: str, text: str) -> None:
+    file = KEPT / f"{name}.sql"
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    assert text == file.read_text()
+
+
+def test_names_and_texts_are_quoted() -> None:
+    assert sql.quote('a"b') == '"a""b"'
+    assert sql.literal("it's") == "'it''s'"
+
+
+def test_nested_types_have_nested_sql() -> None:
+    assert sql.sql_type("list<list<int32>>") == "INTEGER[][]"
