@@ -379,6 +379,13 @@ def open_serving(
     return Serving(settings, registry, lookup, clock, own_process)
 
 
+def open_predictor(
+    settings: Settings, registry: Registry | None = None, lookup: FeatureLookup | None = None
+) -> "Predictor":
+    """The predictor in process: champions of the registry, followed. Close it when done."""
+    return open_serving(settings, registry, lookup).predictor()
+
+
 def report_folder(name: str, version: str, digest: str) -> str:
     """The folder of one gate report."""
     return f"reports/{name}/{version}/{digest.removeprefix('sha256:')[:12]}"

@@ -1,0 +1,65 @@
+"""The model room over the real feature server: Redis, materializer, warehouse, one clock."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import redis
+
+from featureserver.bootstrap import open_lookup, open_materializer
+from registry.ports import DatasetRecord
+from registry.testing import NOON, InMemoryRegistry
+from serving.bootstrap import open_serving
+from serving.gate.report import GatePolicy
+from serving.gate.same import check_values
+from tests.model_room import (
+    AUTHOR,
+    COLUMNS,
+    REFS,
+    flights,
+    looked_up_parts,
+    settings_in,
+    state,
+    xgboost_model,
+)
+
+PLANES = [f"p{i}" for i in range(50)]
+
+
+@pytest.fixture
+def room(tmp_path: Path, empty_redis_url: str):
+    """Fifty planes in the warehouse, materialized to Redis, and the room that looks them up."""
+    rows = flights().rows[:50]
+    columns = {name: pa.array(rows[:, i], from_pandas=True) for i, name in enumerate(COLUMNS)}
+    times = pa.array([NOON] * 50, pa.timestamp("us", tz="UTC"))
+    (tmp_path / "warehouse_data").mkdir()
+    pq.write_table(
+        pa.table({"plane": PLANES, "event_timestamp": times, **columns}),
+        tmp_path / "warehouse_data/stats.parquet",
+    )
+    settings = settings_in(tmp_path, FIELDHOUSE_CLOCK_INSTANT="2013-10-01T13:00:00Z")
+    registry = InMemoryRegistry(state())
+    registry.datasets.add(DatasetRecord("flights", "sha256:s", NOON, "a", 600, REFS, "here"))
+    with redis.Redis.from_url(empty_redis_url) as client:
+        open_materializer(settings, registry, client=client).run(actor="operator@example.com")
+        yield open_serving(settings, registry, open_lookup(settings, registry, client))
+
+
+def test_keys_alone_give_exactly_what_the_training_rows_give(room, tmp_path):
+    record = room.package(looked_up_parts(tmp_path, room), actor=AUTHOR.subject)
+    predictor = room.predictor([("delay", record.version)], log=False)
+    answer = predictor.predict("delay", {"plane": PLANES})
+    assert answer.outputs["probability"].tolist() == xgboost_model().expected[:50].tolist()
+    assert answer.oldest_age_seconds == 3600.0
+    assert answer.missing == int(np.isnan(flights().rows[:50]).sum())
+
+
+def test_looked_up_values_equal_the_warehouses_as_the_gate_compares_them(room, tmp_path):
+    record = room.package(looked_up_parts(tmp_path, room), actor=AUTHOR.subject)
+    manifest = room.bundle("delay", record.version).manifest
+    sample = room.sample(manifest.signature, {"plane": [*PLANES[:20], "nobody"]})
+    assert np.isnan(sample.values[-1]).all() and sample.values.shape == (21, 4)
+    found = check_values(manifest, room.lookup, sample, GatePolicy())
+    assert found.passed and found.numbers["values"] == 84
