@@ -1,5 +1,6 @@
 """The model room over the real feature server: Redis, materializer, warehouse, one clock."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +15,22 @@ from registry.testing import NOON, InMemoryRegistry
 from serving.bootstrap import open_serving
 from serving.gate.report import GatePolicy
 from serving.gate.same import check_values
+from serving.offline import heldout_of, sample_keys
 from tests.model_room import (
     AUTHOR,
     COLUMNS,
     REFS,
+    SCORE,
     flights,
     looked_up_parts,
     settings_in,
     state,
     xgboost_model,
 )
+from training.bootstrap import open_training
+from training.splits import GroupSplit, Splits
 
+HALF_PAST = NOON + timedelta(minutes=30)
 PLANES = [f"p{i}" for i in range(50)]
 
 
@@ -63,3 +69,29 @@ def test_looked_up_values_equal_the_warehouses_as_the_gate_compares_them(room, t
     assert np.isnan(sample.values[-1]).all() and sample.values.shape == (21, 4)
     found = check_values(manifest, room.lookup, sample, GatePolicy())
     assert found.passed and found.numbers["values"] == 84
+
+
+def test_a_training_set_gives_the_gate_its_rows_and_keys(room):
+    """From a training set alone: held-out rows, a baseline, keys, and an offline sample."""
+    training = open_training(room.settings, room.registry)
+    spine = pa.table(
+        {
+            "plane": PLANES,
+            "event_timestamp": pa.array([HALF_PAST] * 50, pa.timestamp("us", tz="UTC")),
+            "late": [i % 2 for i in range(50)],
+        }
+    )
+    parted = Splits(by_group=GroupSplit(column="plane", parts=(("train", 0.5), ("test", 0.5))))
+    built = training.build("planes", spine, "flight_delay", label="late", splits=parted)
+    signature = room.signature("flight_delay", [SCORE])
+    heldout = heldout_of(built, "test", signature, baseline="wind")
+    rows = dict(zip(PLANES, flights().rows[:50], strict=True))
+    planes = built.split("test").to_arrow().column("plane").to_pylist()
+    expected = np.array([rows[plane] for plane in planes])
+    assert 0 < len(heldout.rows) < 50 and np.array_equal(heldout.rows, expected, equal_nan=True)
+    assert np.array_equal(heldout.baseline, expected[:, 2], equal_nan=True)
+    assert heldout.labels.tolist() == [PLANES.index(plane) % 2 for plane in planes]
+    keys = sample_keys(built, signature, 7)
+    assert len(set(keys["plane"])) == 7 and set(keys["plane"]) <= set(PLANES)
+    trained = room.trained_on("planes")
+    assert set(trained.features) == set(REFS) and trained.manifest_digest == built.digest
