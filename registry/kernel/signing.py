@@ -1,6 +1,8 @@
 """Ed25519 signatures, and the key files that they are made with: made once, mode 0600."""
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,13 +40,21 @@ def ensure_key(file: Path) -> SigningKey:
     something else.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _read_key(file)
-    with os.fdopen(handle, "w") as opened:
-        opened.write(os.urandom(32).hex())
+    if not file.exists():
+        _make_key(file)
     return _read_key(file)
+
+
+def _make_key(file: Path) -> None:
+    """Written aside and linked into place, so that nobody ever reads half a key."""
+    handle, draft = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(handle, "w") as opened:
+            opened.write(os.urandom(32).hex())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, file)
+    finally:
+        Path(draft).unlink()
 
 
 def _read_key(file: Path) -> SigningKey:
