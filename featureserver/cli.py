@@ -10,6 +10,8 @@ from registry.cli.session import project_settings, token_option
 from registry.kernel.output import Output, with_output
 
 if TYPE_CHECKING:
+    from featureserver.lookup import Lookup
+    from featureserver.plan import Plan
     from registry.kernel.settings import Settings
 
 
@@ -130,17 +132,27 @@ def lookup(
         raise Misuse("name what to look up", hint="give --service NAME, or --feature REF")
     opened = open_lookup(project_settings())
     try:
-        plan = opened.plan(service or list(refs), full_feature_names=full_names)
+        plan = _planned(opened, service or list(refs), full_names)
         for notice in plan.notices:
             out.say(f"{notice.ref} is deprecated; {notice.replaced_by or 'nothing'} replaces it")
         result = opened.get(
-            service or list(refs),
+            plan.request,
             read_entities(plan, entities),
-            full_feature_names=full_names,
+            full_feature_names=plan.full_feature_names,
         )
     finally:
         opened.close()
     out.data([row for column in result.columns for row in _rows(column, result.entities)])
+
+
+def _planned(opened: "Lookup", asked: str | list[str], full_names: bool) -> "Plan":
+    """The plan, with full names where short ones would be ambiguous."""
+    from featureserver.plan import NameCollision
+
+    try:
+        return opened.plan(asked, full_feature_names=full_names)
+    except NameCollision:
+        return opened.plan(asked, full_feature_names=True)
 
 
 def _rows(column: Any, entities: Any) -> list[dict[str, Any]]:

@@ -45,6 +45,7 @@ class RedisReader:
         if self._link is not None:
             self._link.end(ConnectionError("closed"))
             self._link = None
+            await asyncio.sleep(0)  # lets the loop close the socket
 
     async def _ask(self, *words: bytes) -> Any:
         link = self._link
@@ -62,7 +63,11 @@ class RedisReader:
             if self._link is not None and not self._link.closed:
                 return self._link
             link = await self._connect()
-            await self._greet(link)
+            try:
+                await self._greet(link)
+            except BaseException as error:
+                link.end(error)
+                raise
             self._link = link
             return link
 

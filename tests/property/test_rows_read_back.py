@@ -80,6 +80,7 @@ def decoder_of(schema, *, names=None):
     return Decoder({schema.version: schema}, wanted)
 
 
+@settings(deadline=None)
 @given(schema_and_rows(), INSTANTS, INSTANTS)
 def test_any_row_reads_back_by_the_plain_reader(made, event, created):
     schema, rows = made
@@ -89,7 +90,7 @@ def test_any_row_reads_back_by_the_plain_reader(made, event, created):
         assert repr(list(found.wire.values())) == repr(wire_of(schema, row))
 
 
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 @given(schema_and_rows(), st.sampled_from([1, MANY_ROWS]), st.booleans())
 def test_compiled_decoders_agree_with_the_plain_reader(made, times, with_missing):
     schema, rows = made
@@ -103,6 +104,7 @@ def test_compiled_decoders_agree_with_the_plain_reader(made, times, with_missing
     assert decoded.marks == ([FOUND] * (len(raw) - 1) + [MISSING] if with_missing else None)
 
 
+@settings(deadline=None)
 @given(schema_and_rows(most=2), st.data())
 def test_features_may_be_asked_for_in_any_choice_and_order(made, data):
     schema, rows = made
@@ -114,6 +116,7 @@ def test_features_may_be_asked_for_in_any_choice_and_order(made, data):
         assert repr(decoder.decode(some).columns) == repr(expected)
 
 
+@settings(deadline=None)
 @given(schema_and_rows(most=1), st.data())
 def test_a_row_cut_short_anywhere_is_corrupt_for_every_reader(made, data):
     schema, (row,) = made
@@ -130,7 +133,7 @@ def test_a_row_cut_short_anywhere_is_corrupt_for_every_reader(made, data):
         assert marks == [CORRUPT if one is cut else FOUND for one in raw]
 
 
-@settings(max_examples=200)
+@settings(deadline=None, max_examples=200)
 @given(schema_and_rows(most=1), st.data())
 def test_any_changed_byte_gives_a_value_or_corrupt_for_that_row_alone(made, data):
     schema, (row,) = made
@@ -150,6 +153,7 @@ def test_any_changed_byte_gives_a_value_or_corrupt_for_that_row_alone(made, data
             assert repr([column[-1] for column in decoded.columns]) == expected
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_random_bytes_never_raise_anything_but_corrupt(raw):
     schema = RowSchema(1, (("a", "float64"), ("b", "list<string>"), ("c", "json")))
@@ -158,6 +162,7 @@ def test_random_bytes_never_raise_anything_but_corrupt(raw):
         unpack({1: schema}, raw)
 
 
+@settings(deadline=None)
 @given(schema_and_rows(least=2), st.data())
 def test_rows_of_older_schemas_read_as_default_or_null_and_removed_columns_are_skipped(made, data):
     old, rows = made
@@ -190,7 +195,7 @@ def arrow_ready(dtype, value):
     return to_wire("json")(value) if dtype in ("map", "struct") else value
 
 
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 @given(schema_and_rows(), INSTANTS)
 def test_packing_by_column_gives_the_bytes_of_packing_by_row(made, event):
     schema, rows = made

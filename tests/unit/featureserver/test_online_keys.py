@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
@@ -20,18 +20,21 @@ def one_key(dtype, value, name="v"):
     return keys_of(made, id=[value])[0]
 
 
+@settings(deadline=None)
 @given(ENTITIES)
 def test_all_views_of_one_entity_share_a_cluster_slot_whatever_its_bytes(entity):
     slots = {key_slot(one_key("string", entity, name)) for name in ("a", "b", "c")}
     assert len(slots) == 1
 
 
+@settings(deadline=None)
 @given(st.binary(), st.binary())
 def test_escaping_keeps_different_entities_different_and_leaves_no_brace(one, other):
     assert (escape(one) == escape(other)) == (one == other)
     assert b"}" not in escape(one)
 
 
+@settings(deadline=None)
 @given(ENTITIES, ENTITIES, ENTITIES, ENTITIES)
 def test_composite_keys_do_not_run_into_each_other(a, b, c, d):
     route = view("r", [feature("f")], {"origin": "string", "dest": "string"})

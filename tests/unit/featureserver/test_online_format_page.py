@@ -1,0 +1,77 @@
+"""The vectors on docs/online-format.md are what the code writes and reads."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from featureserver.keys import key_space
+from featureserver.rows import pack, unpack
+from registry.core.published import RowSchema
+from registry.testing import NOON, feature, view
+
+PAGE = Path(__file__).parents[3] / "docs" / "online-format.md"
+VECTORS = [
+    bytes.fromhex(found) for found in re.findall(r"^    ([0-9a-f]{40,})$", PAGE.read_text(), re.M)
+]
+ROWS = [
+    (
+        RowSchema(1, (("rate", "float64"), ("trips", "int32"), ("late", "bool"))),
+        {"rate": 0.5, "trips": 7, "late": True},
+        timedelta(seconds=1),
+    ),
+    (
+        RowSchema(1, (("rate", "float64"), ("trips", "int32"), ("late", "bool"))),
+        {"rate": None, "trips": -1, "late": None},
+        timedelta(),
+    ),
+    (
+        RowSchema(
+            258,
+            (
+                ("name", "string"),
+                ("rate", "float32"),
+                ("tags", "list<string>"),
+                ("vector", "list<float32>"),
+            ),
+        ),
+        {"name": "é", "rate": 0.5, "tags": ["a", None, "bc"], "vector": [1.0, None]},
+        timedelta(),
+    ),
+    (
+        RowSchema(
+            1,
+            (
+                ("price", "decimal"),
+                ("id", "uuid"),
+                ("facts", "map"),
+                ("seen", "timestamp"),
+                ("raw", "bytes"),
+            ),
+        ),
+        {
+            "price": Decimal("-1.5"),
+            "id": "00112233-4455-6677-8899-aabbccddeeff",
+            "facts": {"a": 1},
+            "seen": datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC),
+            "raw": b"}",
+        },
+        timedelta(),
+    ),
+]
+
+
+def test_the_key_vectors_are_what_is_written():
+    weather = view("weather", [feature("f")], {"origin": "string"}, namespace="flights")
+    keys = {"origin": "string", "day": "int64"}
+    route = view("route", [feature("f")], keys, line=2, generation=3)
+    made = key_space(weather).keys({"origin": ["JFK", "a}~"]})
+    made += key_space(route).keys({"origin": ["JFK"], "day": [125]})
+    assert made == VECTORS[:3]
+
+
+def test_the_row_vectors_are_what_is_written_and_read():
+    assert len(VECTORS) == 3 + len(ROWS)
+    for (schema, values, later), vector in zip(ROWS, VECTORS[3:], strict=True):
+        assert pack(schema, values, NOON, NOON + later) == vector
+        assert unpack({schema.version: schema}, vector).values(schema) == values
