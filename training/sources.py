@@ -10,6 +10,7 @@ from training.manifest import SnapshotFacts
 from warehouse.asof import check_source
 from warehouse.engines.port import Engine
 from warehouse.history import history_of
+from warehouse.quality import columns_needed
 from warehouse.snapshots import Snapshot, SnapshotStore
 
 
@@ -38,7 +39,8 @@ def keep_sources(
     store: SnapshotStore,
     progress: Progress | None = None,
 ) -> tuple[KeptSource, ...]:
-    """A snapshot of each source behind the views: keys, times and all their features.
+    """A snapshot of each source behind the views: keys, times, all their features, and what their
+    expectations look at.
 
     Two views over one source share its snapshot. Raises what the engine does for a source that is
     missing, or lacks a column.
@@ -59,8 +61,11 @@ def columns_by_source(
     wanted: dict[Source, dict[str, None]] = {}
     for view in views:
         history = history_of(view)
-        check_source(view, history, engine.schema(history.source))
-        wanted.setdefault(history.source, {}).update(dict.fromkeys(history.columns()))
+        schema = engine.schema(history.source)
+        check_source(view, history, schema)
+        expected = columns_needed(view.expectations, schema.names)
+        columns = dict.fromkeys((*history.columns(), *expected))
+        wanted.setdefault(history.source, {}).update(columns)
     return {source: tuple(columns) for source, columns in wanted.items()}
 
 

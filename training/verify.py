@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from registry.core.definitions import Source
 from registry.kernel.errors import Corrupt, FieldhouseError
 from training.assemble import assemble
 from training.dataset import TrainingSet
 from training.manifest import Manifest, SnapshotFacts
-from warehouse.content import ContentHash, content_hash
+from training.moved import compare_rows
+from warehouse.content import content_hash
 from warehouse.engines.port import Engine
 from warehouse.snapshots import SnapshotStore
 
@@ -59,24 +59,24 @@ def verify_set(
         stored=stored,
         rebuilt=rebuilt,
         damaged=tuple(damaged),
-        moved=tuple(moved_sources(made.manifest, engine)) if live else None,
+        moved=tuple(moved_sources(made.manifest, engine, store)) if live else None,
     )
 
 
-def moved_sources(manifest: Manifest, engine: Engine) -> Iterator[Moved]:
+def moved_sources(manifest: Manifest, engine: Engine, store: SnapshotStore) -> Iterator[Moved]:
     """The sources that give something else now. A query is run again for it."""
     for kept in manifest.snapshots:
         if kept.source is None:
             continue
         try:
-            digest, rows = _read_now(kept.source, kept.columns, engine)
+            with engine.read(kept.source, kept.columns) as reader:
+                now = reader.read_all()
+            move = compare_rows(store.read(kept.digest), now)
         except FieldhouseError as error:
             yield Moved(kept.of, kept.rows, None, str(error).replace("\n", ";"))
             continue
-        if digest != kept.digest:
-            change = rows - kept.rows
-            reason = f"{change:+d} rows" if change else "the same number of rows, other content"
-            yield Moved(kept.of, kept.rows, rows, reason)
+        if move is not None:
+            yield Moved(kept.of, kept.rows, move.rows_now, move.sentence)
 
 
 def _rebuild(manifest: Manifest, engine: Engine, store: SnapshotStore) -> str:
@@ -106,11 +106,3 @@ def _damage(kept: SnapshotFacts, store: SnapshotStore) -> str:
     except (OSError, pa.ArrowInvalid) as error:
         return str(error)
     return "" if content_hash(table.to_reader()) == kept.digest else "its content is another"
-
-
-def _read_now(source: Source, columns: tuple[str, ...], engine: Engine) -> tuple[str, int]:
-    with engine.read(source, columns) as reader:
-        content = ContentHash(reader.schema)
-        for batch in reader:
-            content.update(batch)
-    return content.digest(), content.rows

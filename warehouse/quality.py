@@ -22,7 +22,7 @@ from registry.kernel.errors import Invalid, nearest_names
 if TYPE_CHECKING:
     import pandas as pd
 
-SAMPLE_ROWS = 200_000
+SAMPLE_ROWS = 100_000
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
 _one_at_a_time = threading.Lock()  # Great Expectations keeps its project in a global
 

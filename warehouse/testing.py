@@ -99,7 +99,9 @@ class InMemoryEngine:
             expired.append(late)
             found.append(None if late else newest)
         answer = _answer(found, chosen)
-        return answer.append_column(EXPIRED, pa.array(expired, pa.bool_())) if with_expired else answer
+        if not with_expired:
+            return answer
+        return answer.append_column(EXPIRED, pa.array(expired, pa.bool_()))
 
     def latest(
         self, view: PublishedView, *, since: datetime | None, until: datetime

@@ -143,7 +143,7 @@ def test_a_set_is_verified_after_its_sources_moved_on(make: Any, tmp_path: Path)
     assert found.stored == found.rebuilt == made.manifest.content_hash
     assert [(moved.source, moved.reason) for moved in found.moved or ()] == [
         ("readings", "+1 rows"),
-        ("counted", "the same number of rows, other content"),
+        ("counted", "1 of 2 rows have other values"),
     ]
 
 
