@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from featureserver.answer import NOT_FOUND, OUTSIDE_MAX_AGE, PRESENT, Column, settle
+from featureserver.answer import OUTSIDE_MAX_AGE, Column, settle
 from featureserver.instants import micros_of
 from featureserver.on_demand import run_transform
 from featureserver.plan import Plan
@@ -253,17 +253,3 @@ def _listed(name: str, values: Any) -> list[Any]:
 
 def _no(name: str) -> Column:
     raise KeyError(name)
-
-
-__all__ = [
-    "NOT_FOUND",
-    "OUTSIDE_MAX_AGE",
-    "PRESENT",
-    "Lookup",
-    "LookupResult",
-    "Matrix",
-    "Question",
-    "answer",
-    "ask",
-    "to_matrix",
-]
