@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from registry.adapters.checkpoint_file import CheckpointFile
 from registry.adapters.sql import states, tokens
 from registry.adapters.sql.books import SqlDatasets, SqlModels, SqlWatermarks
 from registry.adapters.sql.database import Database, open_database
@@ -24,6 +25,7 @@ from registry.service.context import Context
 from registry.settings import HOME, INTERVAL, NAMESPACE, REPOSITORY, clock_of, registry_url
 
 KEY_FILE = "keys/registry.key"
+CHECKPOINT_FILE = "audit/checkpoints.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ def open_registry(settings: Settings, tables: TableColumns | None = None) -> Sql
         clock=clock,
         key=ensure_key(settings.path(HOME) / KEY_FILE),
         tables=tables,
+        checkpoints=CheckpointFile(settings.path(HOME) / CHECKPOINT_FILE),
         interval_seconds=float(settings.get(INTERVAL)),
         severities=read_severities(settings.section("rules")),
         waivers=read_waivers(settings.path(REPOSITORY)),

@@ -219,6 +219,14 @@ class Store(Protocol):
         ...
 
 
+class CheckpointBook(Protocol):
+    """Keeps checkpoints outside the database, where whoever edits its rows does not reach them."""
+
+    def keep(self, mark: Checkpoint) -> None: ...
+
+    def all(self) -> Sequence[Checkpoint]: ...
+
+
 class TableReader(Protocol):
     """Says which tables the warehouse has and their columns; `warehouse` implements it.
 

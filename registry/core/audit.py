@@ -4,7 +4,7 @@ An event's action is a grammar, `object:verb[:detail]`, such as `feature:state:d
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -66,10 +66,14 @@ def event_hash(sequence: int, event: Event, previous: str) -> str:
 
 
 def chain(events: Iterable[Event], last: ChainedEvent | None) -> list[ChainedEvent]:
-    """Put events after `last`."""
+    """Put events after `last`. A clock that jumped back does not turn the order of time around:
+    an event is never dated before the one it follows."""
     sequence, previous = (last.sequence, last.hash) if last else (0, GENESIS)
+    newest = last.event.at if last else None
     chained = []
-    for event in events:
+    for given in events:
+        event = given if newest is None or given.at >= newest else replace(given, at=newest)
+        newest = event.at
         sequence += 1
         hash_ = event_hash(sequence, event, previous)
         chained.append(ChainedEvent(sequence, event, previous, hash_))

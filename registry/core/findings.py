@@ -14,7 +14,8 @@ class Finding:
     """One thing that a rule saw.
 
     `subject` is what it is about (`view`, `view:feature`, a service's name, a file); `hits` names
-    the services, training sets and model versions that it reaches; `hint` says what to do.
+    the services, training sets and model versions that it reaches; `hint` says what to do;
+    `waived_by` is who accepted it until a date, so that it no longer counts.
     """
 
     rule: str
@@ -25,3 +26,4 @@ class Finding:
     location: Location = NOWHERE
     hits: tuple[str, ...] = ()
     hint: str = ""
+    waived_by: str = ""

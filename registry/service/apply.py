@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from registry.core.apply import apply_plan
 from registry.core.audit import ChainedEvent, Checkpoint, Event
-from registry.core.changes import Change
+from registry.core.changes import Change, Plan
 from registry.core.compiled import Compiled
 from registry.core.proposals import Proposal
 from registry.core.publish import publish
 from registry.core.published import Published
+from registry.core.state import NamespaceState
 from registry.kernel.errors import Conflict, Refused
 from registry.ports import Principal, Transaction
 from registry.service.check import CheckFailed, check_against
@@ -37,26 +39,58 @@ def apply(context: Context, digest: str, compiled: Compiled, principal: Principa
         proposal = transaction.proposal(digest)
         if proposal.status == "applied":
             return Applied(proposal, _published(transaction, proposal), changed=False)
-        _check_approved(context, transaction, proposal)
-        state = transaction.state(proposal.namespace)
-        checked = check_against(context, compiled, state, transaction)
-        if checked.plan.digest != proposal.digest:
-            raise Conflict(
-                f"the registry changed since proposal {digest} was made",
-                "its plan would now be another",
-                "plan and propose again",
-            )
-        if checked.refused:
-            raise CheckFailed(checked)
-        after = apply_plan(checked.plan, compiled, state, context.clock())
-        transaction.save_state(state, after)
-        published = publish(after, context.clock())
-        transaction.publish(published)
-        applied = replace(proposal, status="applied")
-        transaction.save_proposal(applied)
-        events = transaction.append(_events(context, applied, principal))
-        mark_checkpoint(context, transaction, events[-1])
-        return Applied(applied, published, changed=True)
+        applied, mark = _carry_out(context, transaction, proposal, compiled, principal)
+    keep_checkpoint(context, mark)
+    return applied
+
+
+def _carry_out(
+    context: Context,
+    transaction: Transaction,
+    proposal: Proposal,
+    compiled: Compiled,
+    principal: Principal,
+) -> tuple[Applied, Checkpoint]:
+    _check_approved(context, transaction, proposal)
+    state = transaction.state(proposal.namespace)
+    planned = _same_plan(context, transaction, proposal, compiled, state)
+    after = apply_plan(planned, compiled, state, context.clock())
+    transaction.save_state(state, after)
+    published = publish(after, instant_of(context, transaction, proposal.namespace))
+    transaction.publish(published)
+    applied = replace(proposal, status="applied")
+    transaction.save_proposal(applied)
+    events = transaction.append(_events(context, applied, principal))
+    mark = mark_checkpoint(context, transaction, events[-1])
+    return Applied(applied, published, changed=True), mark
+
+
+def _same_plan(
+    context: Context,
+    transaction: Transaction,
+    proposal: Proposal,
+    compiled: Compiled,
+    state: NamespaceState,
+) -> Plan:
+    """The plan as it would be made now, when it still is the proposal's and nothing stands
+    against it."""
+    checked = check_against(context, compiled, state, transaction)
+    if checked.plan.digest != proposal.digest:
+        raise Conflict(
+            f"the registry changed since proposal {proposal.digest} was made",
+            "its plan would now be another",
+            "plan and propose again",
+        )
+    if checked.refused:
+        raise CheckFailed(checked)
+    return checked.plan
+
+
+def instant_of(context: Context, transaction: Transaction, namespace: str) -> datetime:
+    """Now, or the instant of the newest published state when the clock jumped back before it."""
+    newest = transaction.published(namespace)
+    now = context.clock()
+    return now if newest is None else max(now, newest.at)
 
 
 def _published(transaction: Transaction, proposal: Proposal) -> Published:
@@ -109,13 +143,19 @@ def _action(change: Change) -> str:
     return f"{change.object}:{change.action}:{change.aspect}"
 
 
-def mark_checkpoint(context: Context, transaction: Transaction, last: ChainedEvent) -> None:
-    """Sign where the chain stands."""
+def mark_checkpoint(context: Context, transaction: Transaction, last: ChainedEvent) -> Checkpoint:
+    """Sign where the chain stands. Give it to `keep_checkpoint` once the transaction is over."""
     message = checkpoint_message(last.sequence, last.hash)
     signature = context.key.sign(message)
-    transaction.save_checkpoint(
-        Checkpoint(last.sequence, last.hash, context.clock(), signature.signature, signature.key)
-    )
+    mark = Checkpoint(last.sequence, last.hash, context.clock(), signature.signature, signature.key)
+    transaction.save_checkpoint(mark)
+    return mark
+
+
+def keep_checkpoint(context: Context, mark: Checkpoint) -> None:
+    """Keep a checkpoint outside the database as well, where one is configured."""
+    if context.checkpoints is not None:
+        context.checkpoints.keep(mark)
 
 
 def checkpoint_message(sequence: int, hash: str) -> bytes:

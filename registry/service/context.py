@@ -8,7 +8,7 @@ from registry.core.rules.base import TableColumns
 from registry.core.rules.engine import Waiver
 from registry.kernel.clock import Clock
 from registry.kernel.signing import SigningKey
-from registry.ports import Store
+from registry.ports import CheckpointBook, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Context:
     clock: Clock
     key: SigningKey
     tables: TableColumns | None = None
+    checkpoints: CheckpointBook | None = None
     interval_seconds: float = 3600.0
     severities: Mapping[str, str] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()

@@ -1,5 +1,6 @@
 """Putting a plan forward, and consenting to it. Who proposes never approves."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from registry.core.audit import Event
@@ -42,6 +43,7 @@ def propose(
             known = _settled(context, transaction, known)
             transaction.save_proposal(known)
             transaction.append([_event(context, principal, known, "proposal:opened", reason)])
+            transaction.append(_waivers(context, known))
         return standing(context, transaction, known)
 
 
@@ -114,6 +116,21 @@ def _open_proposal(transaction: Transaction, digest: str) -> Proposal:
     if proposal.status not in PENDING:
         raise Refused(f"proposal {digest} is {proposal.status}", hint="propose again")
     return proposal
+
+
+def _waivers(context: Context, proposal: Proposal) -> Iterator[Event]:
+    """An event for each finding that a waiver took out of the way."""
+    for finding in proposal.findings:
+        if finding.waived_by:
+            yield Event(
+                at=context.clock(),
+                actor=finding.waived_by,
+                action="finding:waived",
+                subject=finding.subject,
+                reason=finding.message,
+                namespace=proposal.namespace,
+                detail={"rule": finding.rule, "proposal": proposal.digest},
+            )
 
 
 def _event(

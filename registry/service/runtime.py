@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from registry.core.audit import Event
+from registry.core.audit import Checkpoint, Event
 from registry.core.lifecycle import check_move
 from registry.core.publish import publish
 from registry.core.published import PinnedFeature, Published
@@ -11,6 +11,7 @@ from registry.core.state import FeatureRecord, NamespaceState, ViewLine
 from registry.kernel.errors import NotFound, Refused
 from registry.kernel.refs import parse_ref
 from registry.ports import Principal, Transaction
+from registry.service.apply import instant_of, keep_checkpoint, mark_checkpoint
 from registry.service.check import readers_of
 from registry.service.context import Context
 
@@ -105,16 +106,20 @@ def _changed(
     subject: str,
     reason: str,
 ) -> Published:
+    mark: Checkpoint | None = None
     with context.store.write() as transaction:
         before = transaction.state(namespace)
         after = step(before, transaction)
         if after is not before:
             after = replace(after, number=before.number + 1)
             transaction.save_state(before, after)
-            transaction.publish(publish(after, context.clock()))
+            transaction.publish(publish(after, instant_of(context, transaction, namespace)))
             event = Event(context.clock(), principal.subject, action, subject, reason, namespace)
-            transaction.append([event])
+            (chained,) = transaction.append([event])
+            mark = mark_checkpoint(context, transaction, chained)
         published = transaction.published(namespace)
+    if mark is not None:
+        keep_checkpoint(context, mark)
     assert published is not None, "a namespace with a view has a published state"
     return published
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from registry.core.audit import Checkpoint, verify_chain
 from registry.kernel.signing import verified
+from registry.ports import Transaction
 from registry.service.apply import checkpoint_message
 from registry.service.context import Context
 
@@ -20,7 +21,7 @@ class AuditReport:
 def verify_audit(context: Context) -> AuditReport:
     """Read the whole chain and every checkpoint; only checkpoints of our own key are believed."""
     with context.store.read() as transaction:
-        marks = list(transaction.checkpoints())
+        marks = _all_marks(context, transaction)
         events = list(transaction.events())
     forged = [
         f"the checkpoint at row {mark.sequence} is not signed by this registry's key"
@@ -29,6 +30,13 @@ def verify_audit(context: Context) -> AuditReport:
     ]
     problems = verify_chain(events, marks)
     return AuditReport(len(events), len(marks), (*problems, *forged))
+
+
+def _all_marks(context: Context, transaction: Transaction) -> list[Checkpoint]:
+    """The database's checkpoints and those kept outside it, each once, in order."""
+    outside = context.checkpoints.all() if context.checkpoints is not None else ()
+    marks = {(m.sequence, m.hash): m for m in (*outside, *transaction.checkpoints())}
+    return [marks[place] for place in sorted(marks)]
 
 
 def _ours(mark: Checkpoint, key: str) -> bool:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from registry.adapters.sql import tables as t
 from registry.bootstrap import SqlRegistry, open_registry
 from registry.core.compiled import Compiled
+from registry.core.rules.engine import Waiver
 from registry.kernel.errors import Conflict, Forbidden, NotFound, Refused, Unauthorized
 from registry.kernel.settings import Settings
 from registry.ports import DatasetRecord, ModelRecord, Principal, Watermark
@@ -27,6 +28,8 @@ ADA = Principal("ada", frozenset({"author", "steward", "operator"}))
 BOB = Principal("bob", frozenset({"steward"}))
 MEDIAN = sql_source(QUERY.replace("avg(delay)", "median(delay)"))
 READING = (service("delays:mean_delay"),)
+
+LATER = NOON + timedelta(days=30)
 
 Open = Callable[[], SqlRegistry]
 
@@ -222,6 +225,27 @@ def test_rows_cut_from_the_database_are_named(registry: SqlRegistry) -> None:
         connection.execute(sa.delete(t.audit).where(t.audit.c.sequence > 2))
     (problem,) = verify_audit(registry.context).problems
     assert "cut off: it ends at row 2" in problem
+
+
+def test_rows_and_checkpoints_cut_from_the_database_are_still_missed(
+    registry: SqlRegistry,
+) -> None:
+    landed(registry, compiled(view()))
+    with registry.database.write() as connection:
+        connection.execute(sa.delete(t.audit).where(t.audit.c.sequence > 2))
+        connection.execute(sa.delete(t.checkpoint))
+    (problem,) = verify_audit(registry.context).problems
+    assert "cut off: it ends at row 2" in problem
+
+
+def test_a_waiver_is_audited(registry: SqlRegistry) -> None:
+    waiver = Waiver("unit-missing", "delays:mean_delay", "no unit fits", "ada", LATER)
+    context = replace(registry.context, waivers=(waiver,))
+    propose(context, compiled(view(feature("mean_delay", unit=None), feature("worst_delay"))), ADA)
+    with registry.context.store.read() as transaction:
+        (event,) = [c.event for c in transaction.events() if c.event.action == "finding:waived"]
+    assert (event.actor, event.subject) == ("ada", "delays:mean_delay")
+    assert "no unit fits" in event.reason
 
 
 def test_the_first_token_is_an_admins_and_later_ones_take_it(registry: SqlRegistry) -> None:

@@ -85,4 +85,5 @@ def _waived(finding: Finding, accepted: Mapping[tuple[str, str], Waiver], now: d
         )
         return replace(finding, message=lapsed)
     said = f"{finding.message} (waived by {waiver.owner} until {waiver.expires:%Y-%m-%d}: "
-    return replace(finding, severity="notice", message=f"{said}{waiver.reason})")
+    message = f"{said}{waiver.reason})"
+    return replace(finding, severity="notice", message=message, waived_by=waiver.owner)

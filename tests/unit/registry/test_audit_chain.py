@@ -53,3 +53,10 @@ def test_a_chain_rewritten_after_a_checkpoint_is_named() -> None:
     rewritten = chain([replace(c.event, actor="eve") for c in chained], None)
     problems = verify_chain(rewritten, [Checkpoint(2, chained[1].hash, NOON)])
     assert problems == ["row 2 is not the row that a checkpoint saw"]
+
+
+def test_a_clock_that_jumped_back_does_not_turn_time_around() -> None:
+    late, early = (Event(NOON + timedelta(hours=h), "ada", "a:b", "x") for h in (1, 0))
+    first, second = chain([late, early], None)
+    assert second.event.at == first.event.at
+    assert verify_chain([first, second]) == []
