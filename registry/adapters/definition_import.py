@@ -72,7 +72,10 @@ def _failure(error: BaseException, root: Path, place: Location) -> Finding:
         return definition_finding(
             "definition-syntax", f"{where} is not Python: {error.msg}", at, "correct the line"
         )
-    at = _innermost(error.__traceback__, root) or place
+    frames = _frames(error.__traceback__, root)
+    at = frames[-1] if frames else place
+    if _is_circle(error):
+        return _circle(frames or [place])
     if isinstance(error, SystemExit):
         message, hint = f"{at.file} ends the process", "take the call of exit out of the file"
         return definition_finding("definition-exits", message, at, hint)
@@ -81,22 +84,32 @@ def _failure(error: BaseException, root: Path, place: Location) -> Finding:
         return definition_finding("definition-memory", message, at, "state facts, load no data")
     kind = type(error).__name__
     message = f"{at.file} fails with {kind}: {said}" if said else f"{at.file} fails with {kind}"
-    return definition_finding("definition-raises", message[:400], at, _advice(error))
+    hint = str(getattr(error, "hint", "")) or "run the file by itself to see the whole of it"
+    return definition_finding("definition-raises", message[:400], at, hint)
 
 
-def _advice(error: BaseException) -> str:
-    hint = str(getattr(error, "hint", ""))
-    if isinstance(error, ImportError) and "partially initialized" in str(error):
-        return "two files import each other: move what both need to a third one"
-    return hint or "run the file by itself to see the whole of it"
+def _is_circle(error: BaseException) -> bool:
+    known = isinstance(error, ImportError | AttributeError)
+    return known and "partially initialized module" in str(error)
 
 
-def _innermost(trace: TracebackType | None, root: Path) -> Location | None:
-    for frame in reversed(traceback.extract_tb(trace)):
+def _circle(frames: list[Location]) -> Finding:
+    """One finding for one circle, whichever of its files is read first."""
+    first = min(frames, key=lambda place: place.file)
+    files = ", ".join(sorted({place.file for place in frames}))
+    hint = "the files import each other: move what both need to a third one"
+    message = f"{files} import each other in a circle"
+    return definition_finding("definition-circle", message, first, hint)
+
+
+def _frames(trace: TracebackType | None, root: Path) -> list[Location]:
+    """The repository's lines in a traceback, outermost first."""
+    places = []
+    for frame in traceback.extract_tb(trace):
         file = _relative(frame.filename, root)
         if file is not None:
-            return Location(file, frame.lineno or 1)
-    return None
+            places.append(Location(file, frame.lineno or 1))
+    return places
 
 
 def _relative(file: str, root: Path) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any
 from registry.adapters.feast_sources import Locate, nowhere, request_fields, translate_source
 from registry.adapters.feast_types import feature_type, is_unknown
 from registry.core.code_bundle import bundle
+from registry.core.code_slice import inputs_read
 from registry.core.definitions import (
     Entity,
     Expectation,
@@ -23,6 +24,7 @@ from registry.core.definitions import (
     OnDemandView,
     Repository,
 )
+from registry.core.digests import used_inputs
 from registry.core.findings import Finding
 from registry.core.governance import DEFAULT_STATE
 from registry.kernel.errors import FieldhouseError, Invalid
@@ -62,7 +64,7 @@ def translate(objects: Iterable[object], border: Border) -> Translation:
     The same object twice counts once; two objects of one kind and name are a finding.
     """
     unique = list({id(thing): thing for thing in objects}.values())
-    findings = list(_doubles(unique, border.locate))
+    findings = list(_doubles([*unique, *_sources_of(unique)], border.locate))
     by_kind: dict[str, list[Any]] = {"entity": [], "view": [], "on demand": [], "service": []}
     for thing in unique:
         kind = _kind(thing)
@@ -80,6 +82,14 @@ def translate(objects: Iterable[object], border: Border) -> Translation:
     )
     failed = any(finding.severity == "error" for finding in findings)
     return Translation(None if failed else repository, tuple(findings))
+
+
+def _sources_of(things: Iterable[Any]) -> Iterable[object]:
+    """The sources that views stand on, which need not stand at the top of a file."""
+    for thing in things:
+        if _kind(thing) == "view":
+            both = (thing.batch_source, thing.stream_source)
+            yield from (source for source in both if source is not None)
 
 
 class _Attempts:
@@ -259,14 +269,15 @@ def _on_demand(view: Any, border: Border) -> OnDemandView:
         )
     declared = _declared(view)
     entry = view.udf.__name__
+    code = bundle(border.sources, border.module_of(view), entry)
     features, _ = _features(view, border.locate)
     return OnDemandView(
         name=view.name,
         mode=view.mode,
         entry=entry,
-        code=bundle(border.sources, border.module_of(view), entry),
+        code=code,
         features=features,
-        inputs=_inputs(view),
+        inputs=used_inputs(_inputs(view), inputs_read(code, entry)),
         request_fields=_request(view),
         domain=_domain(declared, border.locate(view)),
         facts=declared.facts,

@@ -33,6 +33,25 @@ def sliced(code: str, entry: str, feature: str, features: frozenset[str]) -> str
     return ast.unparse(tree)
 
 
+@lru_cache(maxsize=65536)
+def inputs_read(code: str, entry: str) -> frozenset[str] | None:
+    """The names by which `entry` reads its one argument; None when it may read any of them.
+
+    Followed is `inputs["name"]` alone: whoever passes the argument on, or loops over it, reads all.
+    """
+    function = next(
+        (n for n in parse_code(code).body if isinstance(n, ast.FunctionDef) and n.name == entry),
+        None,
+    )
+    if function is None or len(function.args.args) != 1:
+        return None
+    argument = function.args.args[0].arg
+    nodes = list(ast.walk(function))
+    uses = [n for n in nodes if isinstance(n, ast.Name) and n.id == argument]
+    read = [name for n in nodes if (name := _read(n, argument)) is not None]
+    return frozenset(read) if len(read) == len(uses) else None
+
+
 def _runs_straight(function: ast.FunctionDef) -> bool:
     *before, last = function.body
     straight = all(isinstance(s, _STRAIGHT) for s in function.body)
@@ -76,8 +95,9 @@ def _keep_fillings(
     # Every mention is the making, a filling, a reading of one column, or the answer.
     if len(made) != 1 or len(uses) != 1 + len(filled) + len(known) + 1:
         return None
-    dropped = others - set(known)
-    return [s for s in body if fillings[id(s)] not in dropped]
+    kept = [s for s in body if fillings[id(s)] not in others - set(known)]
+    # What only a dropped statement read can go as well.
+    return kept if len(kept) == len(body) else _keep_fillings(kept, container, others)
 
 
 def _makes_empty(node: ast.stmt, container: str) -> bool:

@@ -7,7 +7,7 @@ and how it is laid out never counts.
 from typing import Any
 
 from registry.core.code_digest import code_digest
-from registry.core.code_slice import sliced
+from registry.core.code_slice import inputs_read, sliced
 from registry.core.definitions import (
     Feature,
     FeatureService,
@@ -63,7 +63,6 @@ def text_digest(view: FeatureView | OnDemandView, feature: Feature) -> str:
         "unit": facts.unit,
         "sensitivity": facts.sensitivity,
         "staleness": facts.staleness,
-        "domain": view.domain,
     }
     if isinstance(view, FeatureView):
         said["tags"] = sorted(view.tags)
@@ -118,8 +117,13 @@ def transformation_digest(view: OnDemandView, feature: str | None = None) -> str
     """The digest of an on-demand view's code, or of what one of its features needs of it."""
     if feature is None:
         return code_digest(view.code, view.entry)
+    return code_digest(_part(view, feature), view.entry)
+
+
+def _part(view: OnDemandView, feature: str) -> str:
+    """The code that one feature of the view needs."""
     names = frozenset(f.name for f in view.features)
-    return code_digest(sliced(view.code, view.entry, feature, names), view.entry)
+    return sliced(view.code, view.entry, feature, names)
 
 
 def _stored(view: FeatureView, feature: Feature) -> dict[str, Any]:
@@ -138,12 +142,27 @@ def _stored(view: FeatureView, feature: Feature) -> dict[str, Any]:
 
 
 def _computed(repository: Repository, view: OnDemandView, feature: Feature) -> dict[str, Any]:
+    code = _part(view, feature.name)
+    read = inputs_read(code, view.entry)
+    inputs = used_inputs(view.inputs, read)
+    asked = [key for key in view.request_fields if read is None or key.name in read]
     return {
         "mode": view.mode,
-        "code": transformation_digest(view, feature.name),
-        "inputs": sorted([ref, _input(repository, view, ref)] for ref in view.inputs),
-        "request": _keys(view.request_fields),
+        "code": code_digest(code, view.entry),
+        "inputs": sorted([ref, _input(repository, view, ref)] for ref in inputs),
+        "request": _keys(tuple(asked)),
     }
+
+
+def used_inputs(inputs: tuple[str, ...], read: frozenset[str] | None) -> tuple[str, ...]:
+    """The references among `inputs` that code reads, by feature or `view__feature`.
+
+    `read` None means that the code may read every one.
+    """
+    if read is None:
+        return inputs
+    spelled = {text: {text.partition(":")[2], text.replace(":", "__")} for text in inputs}
+    return tuple(text for text in inputs if spelled[text] & read)
 
 
 def _input(repository: Repository, view: OnDemandView, text: str) -> str:

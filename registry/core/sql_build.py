@@ -391,6 +391,7 @@ def _clauses(tree: exp.Select, block: Block, resolve: _Resolver) -> None:
     if args.get("distinct"):
         on = args["distinct"].args.get("on")
         block.distinct = [_positional(n, block, resolve) for n in on.expressions] if on else "all"
+    block.group = _telling(block.group)
     block.limit, block.offset = args.get("limit"), args.get("offset")
     block.aggregated = bool(block.group or block.having) or aggregates(block)
 
@@ -403,6 +404,11 @@ def _group_keys(group: exp.Group, block: Block, resolve: _Resolver) -> list[exp.
     if any(isinstance(n, exp.Rollup | exp.Cube | exp.GroupingSets) for n in group.expressions):
         raise Unsupported("grouping sets are not followed")
     return [_positional(node, block, resolve) for node in group.expressions]
+
+
+def _telling(keys: list[exp.Expr]) -> list[exp.Expr]:
+    """Group keys without constants, which split nothing; unless there is nothing else."""
+    return [key for key in keys if key.find(exp.Column, exp.Query)] or keys
 
 
 def _positional(node: exp.Expr, block: Block, resolve: _Resolver) -> exp.Expr:

@@ -28,7 +28,7 @@ OTHER_AGGREGATES = words(
     "combine_aggr decimal_average entropy favg fsum histogram histogram_exact kahan_sum "
     "kurtosis_pop lttb mad product quantile_disc regr_avgx regr_avgy regr_count regr_intercept "
     "regr_r2 regr_slope regr_sxx regr_sxy regr_syy reservoir_quantile sem sum_no_overflow sumkahan "
-    "variant_group_object"
+    "variant_group_object arbitrary mean"
 )
 _FLIPPED: dict[type[exp.Expr], type[exp.Expr]] = {exp.GT: exp.LT, exp.GTE: exp.LTE}
 _SYMMETRIC = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
@@ -46,7 +46,9 @@ _DELIMITING = (
     *(exp.Alias, exp.Paren, exp.Tuple, exp.Join, exp.Case, exp.If, exp.Cast, exp.Filter),
     *(exp.Distinct, exp.Window, exp.Anonymous, exp.Coalesce, exp.AggFunc),
 )
-_SPACE = re.compile(r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")|\s+")
+_QUOTED = r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$(\w*)\$.*?\$\2\$)"
+_SPACE = re.compile(rf"{_QUOTED}|\s+", re.DOTALL)
+_COMMENT = re.compile(rf"{_QUOTED}|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _PATH = re.compile(r"[./\\]")
 
 
@@ -61,7 +63,8 @@ def parsed(query: str) -> exp.Query:
     Raises `NotParsed`.
     """
     try:
-        statements = [s for s in sqlglot.parse(query, dialect=DIALECT) if s is not None]
+        bare = without_comments(query)
+        statements = [s for s in sqlglot.parse(bare, dialect=DIALECT) if s is not None]
     except (SqlglotError, RecursionError, ValueError) as error:
         raise NotParsed(str(error).splitlines()[0] if str(error) else "not SQL") from error
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
@@ -77,7 +80,13 @@ def whole_text(query: str) -> str:
     try:
         return parsed(query).sql(dialect=DIALECT, comments=False)
     except NotParsed:
-        return _SPACE.sub(lambda match: match.group(1) or " ", query).strip()
+        bare = without_comments(query)
+        return _SPACE.sub(lambda match: match.group(1) or " ", bare).strip()
+
+
+def without_comments(query: str) -> str:
+    """The text with a space for each comment; sqlglot cannot read them in every place."""
+    return _COMMENT.sub(lambda match: match.group(1) or " ", query)
 
 
 def print_tree(tree: exp.Expr) -> str:
