@@ -89,7 +89,7 @@ def check_future(times: pa.ChunkedArray, now: datetime, zone: str) -> Iterator[F
     ticks = ticks_of_column(times, "us", zone)
     late = pc.sum(pc.greater(ticks, ticks_of(now, "us"))).as_py() or 0
     if late:
-        message = f"{late} of {len(times)} rows have a time after now"
+        message = f"{late} of {len(times)} spine rows have a time after now"
         yield _finding("future-rows", message, "spine", "leave them out, or mend their time")
 
 
@@ -101,7 +101,7 @@ def check_drift(
         other = last[name]
         if profile.sketch is None or other.sketch is None:
             continue
-        if not profile.sketch.count or not other.sketch.count:
+        if min(profile.sketch.count, other.sketch.count) < _FEWEST_ROWS:
             continue
         apart = distance(profile.sketch, other.sketch)
         if apart >= _DRIFT:

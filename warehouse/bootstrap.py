@@ -5,11 +5,13 @@ from pathlib import Path
 import duckdb
 
 from registry.kernel.settings import Settings
-from registry.settings import HOME
+from registry.ports import SampleReader
+from registry.settings import HOME, clock_of
 from warehouse.catalog import read_catalog
 from warehouse.engines.duckdb import DuckDBEngine
 from warehouse.engines.duckdb_errors import translated
 from warehouse.engines.port import Engine
+from warehouse.samples import NewestValues
 from warehouse.settings import MEMORY_LIMIT, THREADS, TIME_ZONE
 from warehouse.sql import literal
 
@@ -27,6 +29,11 @@ def open_engine(settings: Settings) -> Engine:
         _limit(connection, settings, home)
         _shut_in(connection, (*catalog.folders(), str(home)))
     return DuckDBEngine(connection, catalog, str(settings.get(TIME_ZONE)))
+
+
+def open_samples(settings: Settings) -> SampleReader:
+    """The sample reader that duplicate detection asks for values."""
+    return NewestValues(open_engine(settings), clock_of(settings))
 
 
 def _limit(connection: duckdb.DuckDBPyConnection, settings: Settings, home: Path) -> None:

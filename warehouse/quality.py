@@ -6,11 +6,13 @@ Great Expectations is imported when the first expectation is run; that takes sec
 import json
 import logging
 import os
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,8 +107,7 @@ def columns_needed(expectations: Sequence[Expectation], known: Sequence[str]) ->
 def _run(
     frame: "pd.DataFrame", expectations: Sequence[Expectation]
 ) -> dict[Expectation, QualityResult]:
-    import great_expectations as gx
-
+    gx = _great_expectations()
     project = gx.get_context(mode="ephemeral")
     project.variables.progress_bars = {"globally": False}
     asset = project.data_sources.add_pandas("frame").add_dataframe_asset("frame")
@@ -202,6 +203,23 @@ def _engine() -> str:
     from importlib.metadata import version
 
     return f"great_expectations {version('great_expectations')}"
+
+
+@cache
+def _great_expectations() -> Any:
+    """The library, imported without Spark.
+
+    It would import pyspark when that is installed, which costs seconds, and whose Spark Connect
+    part ends the whole program (`sys.exit(0)`) when that was started by `python -c` or by a test
+    runner's worker, because it takes it for a doctest of its own. We give it pandas frames.
+    """
+    hidden = [name for name in ("pyspark", "pyspark.sql.connect") if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        return import_module("great_expectations")
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
+from registry.core.on_demand import FORBIDDEN_NAMES, allowed_modules
 from registry.core.published import PublishedOnDemand
 from registry.kernel.canonical import digest
 from registry.kernel.errors import Invalid
@@ -22,14 +23,7 @@ from registry.kernel.refs import parse_ref
 Columns = Mapping[str, Sequence[Any]]
 Transform = Callable[[Columns], dict[str, list[Any]]]
 
-_PYTHON_MODULES = ("math", "datetime", "typing", "numpy", "statistics", "functools", "itertools")
-_PANDAS_MODULES = (*_PYTHON_MODULES, "pandas")
 _SHORT_NAMES = {"numpy": "np", "pandas": "pd"}
-_FORBIDDEN = frozenset(
-    {"open", "exec", "eval", "compile", "input", "breakpoint", "globals", "locals", "vars"}
-    | {"exit", "quit", "help", "delattr", "setattr"}
-)
-
 _compiled: dict[str, Transform] = {}
 _lock = threading.Lock()
 
@@ -99,11 +93,11 @@ def _compile(view: PublishedOnDemand) -> CodeType:
 
 
 def _namespace(mode: str) -> dict[str, Any]:
-    allowed = _PANDAS_MODULES if mode == "pandas" else _PYTHON_MODULES
+    allowed = allowed_modules(mode)
     safe = {
         name: value
         for name, value in vars(builtins).items()
-        if name not in _FORBIDDEN and not name.startswith("__")
+        if name not in FORBIDDEN_NAMES and not name.startswith("__")
     }
     safe["__build_class__"] = builtins.__build_class__
     safe["__import__"] = _importer(allowed)

@@ -86,7 +86,7 @@ def test_equal_values_share_their_mean_rank(values: list[float]) -> None:
 def test_rows_after_now_are_counted() -> None:
     times = pa.chunked_array([hours(1, 2, 3, None)])
     (finding,) = check_future(times, hour(2), "UTC")
-    assert finding.message.startswith("1 of 4 rows")
+    assert finding.message.startswith("1 of 4 spine rows")
 
 
 def test_parts_that_differ_are_said() -> None:

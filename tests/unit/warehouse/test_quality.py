@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pyarrow as pa
 import pytest
@@ -56,6 +58,20 @@ def test_an_unknown_expectation_is_answered_with_the_nearest() -> None:
 def test_arguments_it_does_not_take_are_refused() -> None:
     with pytest.raises(Invalid, match="does not take"):
         one(expect("column_values_to_not_be_null", column="a", colour="red"))
+
+
+def test_a_program_without_a_file_is_not_ended() -> None:
+    """Spark Connect, which Great Expectations looks for, would end it; see the code."""
+    program = (
+        "import sys, pyarrow as pa\n"
+        "from registry.core.definitions import Expectation\n"
+        "from warehouse.quality import check\n"
+        "report = check(pa.table({'a': [1]}), [Expectation('expect_column_to_exist',"
+        ' \'{"column":"a"}\')])\n'
+        "print(report.success, 'pyspark' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ran.stdout == "True False\n"
 
 
 def test_no_expectations_are_no_work() -> None:
