@@ -17,8 +17,9 @@ TOKEN = Setting("auth", "token", "", "the token that commands act with", secret=
 INTERVAL = Setting(
     "materialize", "interval_seconds", 3600.0, "how often features are materialized, in seconds"
 )
+FEAST_SYNC = Setting("feast", "sync", True, "bring Feast's own registry in step after each apply")
 
-SETTINGS = (NAMESPACE, REPOSITORY, HOME, INSTANT, REGISTRY_URL, TOKEN, INTERVAL)
+SETTINGS = (NAMESPACE, REPOSITORY, HOME, INSTANT, REGISTRY_URL, TOKEN, INTERVAL, FEAST_SYNC)
 
 
 def clock_of(settings: Settings) -> Clock:

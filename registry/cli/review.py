@@ -1,11 +1,16 @@
 """`propose`, `approve`, `reject` and `apply`: the way of a change into the registry."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from registry.cli.session import token_option
 from registry.kernel.output import Output, plain, with_output
+from registry.kernel.settings import Settings
+
+if TYPE_CHECKING:
+    from registry.core.definitions import Repository
 
 
 @click.command()
@@ -122,10 +127,35 @@ def apply(digest: str, token: str | None, out: Output) -> None:
         proposal = transaction.proposal(digest)
     compiled = compile_repository(proposal.repository)
     applied = carry_out(registry.context, proposal.digest, compiled, principal)
+    _bring_feast_in_step(settings, proposal.repository, out)
     said = "applied" if applied.changed else "had been applied before"
     number = applied.published.number
     facts = {"digest": applied.proposal.digest, "changed": applied.changed, "number": number}
     out.data(facts, f"{said}; the published state is number {number}")
+
+
+def _bring_feast_in_step(settings: Settings, repository: "Repository", out: Output) -> None:
+    """Feast's registry follows ours. When it cannot, that is said, and the next apply mends it."""
+    from registry.adapters.feast_sync import sync_feast
+    from registry.adapters.feature_store import feature_store_yaml
+    from registry.cli.session import load_here
+    from registry.settings import FEAST_SYNC, HOME, REPOSITORY
+
+    if not settings.get(FEAST_SYNC):
+        return
+    loaded = load_here(settings)
+    if loaded.compiled is None or loaded.compiled.repository != repository:
+        out.say("Feast's registry was left as it is: the working folder holds other definitions")
+        return
+    folder = settings.path(HOME) / "feast"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "registry.db"
+    result = sync_feast(settings.path(REPOSITORY), file, repository.namespace)
+    if not result.done:
+        out.say(f"Feast's registry is behind: {result.findings[0].message}; apply again to mend it")
+        return
+    (folder / "feature_store.yaml").write_text(feature_store_yaml(repository.namespace, file))
+    out.say(f"Feast's registry holds the same {len(result.views)} views: feast -c {folder} …")
 
 
 def _facts(digest: str, status: str, missing: int) -> dict[str, object]:

@@ -212,11 +212,12 @@ def _changed(feature: CompiledFeature, known: FeatureRecord, readers: Readers) -
             version=version,
             acknowledged=feature.facts.version == version,
         )
-    if feature.text != known.text:
+    said = _differing(_text(known.facts), _text(feature.facts))
+    if said or feature.text != known.text:
         yield replace(
             change,
             aspect="text",
-            differences=_differing(_text(known.facts), _text(feature.facts)),
+            differences=said,
             basis=known.text,
             result=feature.text,
         )

@@ -51,12 +51,36 @@ version.
 | quarantined | refused | by the feature's staleness policy: last value, default, null, refuse |
 | retired | refused, with the replacement's name | 410, with the replacement's name |
 """
+_LOADING = """\
+## Loading
+
+These come before the rules, when a file of definitions cannot be read. The repository is loaded in
+a process of its own, with limits of time and memory, and each finding has its file and line.
+
+| finding | why |
+| --- | --- |
+| `definition-syntax` | the file is not Python |
+| `definition-raises` | it raised an error |
+| `definition-invalid` | what it defines cannot be translated |
+| `duplicate-name` | two things of one kind have one name |
+| `definition-exits` | it ended the process |
+| `definition-forks` | it started another process |
+| `definition-writes` | it wrote a file |
+| `definition-connects` | it opened a connection |
+| `definition-prints` | it printed (a warning) |
+| `definition-loops` | it did not end in time |
+| `definition-memory` | it took too much memory |
+| `definition-crashes` | it took the process down |
+| `definition-circle` | files import one another in a circle |
+| `definition-hides` | a file hides a module that others import |
+| `feast-out-of-step` | Feast's own registry could not follow an apply; the next one mends it |
+"""
 ORDER: tuple[Strictness, ...] = ("meaning", "serving", "training", "cosmetic")
 
 
 def rules_page() -> str:
     """Every rule by strictness: its id, severity and why."""
-    return "\n".join([_RULES, *_rule_tables()])
+    return "\n".join([_RULES, *_rule_tables(), _LOADING])
 
 
 def _rule_tables() -> Iterator[str]:

@@ -8,6 +8,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from registry.core.definitions import FeatureView, Source
+from registry.core.on_demand import allowed_modules
 from registry.core.rules.base import Evidence, Hit, rule
 from registry.core.rules.python_io import forbidden_uses
 
@@ -265,7 +266,7 @@ def ttl_below_interval(evidence: Evidence) -> Iterable[Hit]:
 )
 def transformation_io(evidence: Evidence) -> Iterable[Hit]:
     for view in evidence.compiled.on_demand.values():
-        uses = forbidden_uses(view.code)
+        uses = forbidden_uses(view.code, allowed_modules(view.mode))
         if uses:
             yield Hit(
                 view.name,

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from registry.core.apply import apply_plan
 from registry.core.changes import Change, plan
 from registry.core.compiled import Compiled
@@ -70,6 +72,16 @@ def test_a_new_description_is_a_change_of_text() -> None:
     (change,) = feature_changes(made, state)
     assert change.aspect == "text"
     assert change.differences[0].after == "average"
+
+
+def test_a_sunset_that_moves_is_a_change_of_text() -> None:
+    ending = {"state": "deprecated", "reason": "unused"}
+    first, second = (
+        compiled(view(feature("mean_delay", sunset=NOON + timedelta(days=n), **ending)))
+        for n in (1, 2)
+    )
+    (change,) = feature_changes(second, applied(first))
+    assert (change.aspect, change.differences[0].facet) == ("text", "sunset")
 
 
 def test_a_removed_feature_is_a_change_of_state() -> None:
