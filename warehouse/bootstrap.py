@@ -25,6 +25,8 @@ def open_engine(settings: Settings) -> Engine:
     home = settings.path(HOME)
     catalog = read_catalog(settings)
     connection = duckdb.connect(":memory:")
+    if catalog.names():  # DuckDB makes the folder it spills into, not the one above
+        home.mkdir(parents=True, exist_ok=True)
     with translated("open the warehouse"):
         _limit(connection, settings, home)
         _shut_in(connection, (*catalog.folders(), str(home)))

@@ -156,6 +156,22 @@ def test_memory_may_be_limited(tmp_path: Path) -> None:
     assert limit.column("m").to_pylist()[0].startswith("286")
 
 
+def test_what_does_not_fit_memory_is_spilled_under_home(tmp_path: Path) -> None:
+    put_tables(tmp_path, {"past": PAST})
+    engine = open_engine(project(tmp_path, '[warehouse]\nmemory_limit = "60MB"\n'))
+    rows = "SELECT hash(i)::VARCHAR AS s FROM range(2000000) t(i)"
+    ranked = engine.query(
+        f"SELECT max(r) AS r FROM (SELECT row_number() OVER (ORDER BY s) AS r FROM ({rows}))"
+    )
+    assert ranked.column("r").to_pylist() == [2_000_000]
+    assert (tmp_path / ".fieldhouse/spill").is_dir()
+
+
+def test_looking_at_an_empty_folder_leaves_nothing_in_it(tmp_path: Path) -> None:
+    assert open_engine(project(tmp_path)).tables() == {}
+    assert not (tmp_path / ".fieldhouse").exists()
+
+
 def test_a_memory_limit_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="open the warehouse"):
         open_engine(project(tmp_path, '[warehouse]\nmemory_limit = "much"\n'))
