@@ -1,0 +1,35 @@
+"""A lookup that is opened when the first model needs one, so that servers start without it."""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from registry.kernel.errors import FieldhouseError
+from serving.loaded import LoadedModel
+from serving.ports import FeatureLookup, FeatureMatrix
+
+
+class DeferredLookup:
+    """A lookup that is opened when the first model needs one, before that model is offered."""
+
+    def __init__(self, open_lookup: Callable[[], FeatureLookup]) -> None:
+        self._open = open_lookup
+        self._opened: FeatureLookup | None = None
+
+    def warm(self, models: Sequence[LoadedModel]) -> None:
+        """Compile the plans of these models. One that cannot be compiled now is tried again, and
+        answered with its error, when a prediction needs it."""
+        for model in models:
+            if model.refs:
+                with contextlib.suppress(FieldhouseError):
+                    self.plan(model.refs, full_feature_names=True)
+
+    def plan(self, features: str | Sequence[str], /, *, full_feature_names: bool = False) -> Any:
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened.plan(features, full_feature_names=full_feature_names)
+
+    def matrix(self, plan: Any, entities: Mapping[str, Sequence[Any]], /) -> FeatureMatrix:
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened.matrix(plan, entities)
