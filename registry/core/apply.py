@@ -11,6 +11,7 @@ from datetime import datetime
 from registry.core.changes import Change, Plan
 from registry.core.compiled import Compiled, CompiledFeature
 from registry.core.definitions import FeatureService, FeatureView, OnDemandView
+from registry.core.lines import settle_lines
 from registry.core.publish import publish
 from registry.core.published import PinnedFeature, Published, RowSchema
 from registry.core.state import (
@@ -64,7 +65,7 @@ def apply_plan(
         _apply_view(draft, view, newest_lines(state).get(view.name))
     for on_demand in compiled.on_demand.values():
         _apply_on_demand(draft, on_demand, newest_on_demand(state).get(on_demand.name))
-    _retire_empty_lines(draft)
+    _retire_empty(draft)
     changed = replace(
         state,
         number=state.number + 1,
@@ -74,7 +75,8 @@ def apply_plan(
         features=draft.features,
     )
     services = _pin_services(compiled.services, state, publish(changed, at))
-    return replace(changed, services=services)
+    lines, features = settle_lines(changed.lines, changed.features, services)
+    return replace(changed, lines=lines, features=features, services=services)
 
 
 def _retire_removed(draft: _Draft, plan: Plan) -> None:
@@ -89,7 +91,7 @@ def _apply_view(draft: _Draft, view: FeatureView, known: ViewLine | None) -> Non
     if known is None or known.retired:
         number = 1 if known is None else known.line + 1
         line = ViewLine(number, view, (RowSchema(1, _columns(view)),))
-    elif _breaks(draft, features):
+    elif _breaks(draft, features) or _returns(known, view):
         line = ViewLine(known.line + 1, view, (RowSchema(1, _columns(view)),), ready=False)
     else:
         line = _rewritten(known, view, retyped=_changed_drafts(draft, features))
@@ -99,17 +101,25 @@ def _apply_view(draft: _Draft, view: FeatureView, known: ViewLine | None) -> Non
 
 
 def _breaks(draft: _Draft, features: list[CompiledFeature]) -> bool:
-    """Whether a feature that is served changes its meaning, which takes a new line."""
-    return any(
-        (feature.ref, "meaning") in draft.changes
-        and (known := draft.newest.get(feature.ref)) is not None
-        and (known.before_quarantine or known.state) in SERVED_STATES
-        for feature in features
-    )
+    """Whether a meaning changes in a view of which something is served: that takes a new line.
+
+    A draft's change takes one too, beside features that are served: rows of the old meaning must
+    not be read as the new one, and the others must not be missing until they are written again.
+    """
+    known = [draft.newest[feature.ref] for feature in features if feature.ref in draft.newest]
+    served = any((r.before_quarantine or r.state) in SERVED_STATES for r in known)
+    return served and _changed_drafts(draft, features)
+
+
+def _returns(known: ViewLine, view: FeatureView) -> bool:
+    """Whether a column comes back that was gone: rows of before may still hold its old values."""
+    before = {name for schema in known.row_schemas[:-1] for name, _ in schema.columns}
+    gone = before - {name for name, _ in known.row_schemas[-1].columns}
+    return any(feature.name in gone for feature in view.features)
 
 
 def _changed_drafts(draft: _Draft, features: list[CompiledFeature]) -> bool:
-    """Whether a known draft changes its meaning, so that stored rows hold something else."""
+    """Whether a known feature changes its meaning, so that stored rows hold something else."""
     return any(
         (feature.ref, "meaning") in draft.changes and feature.ref in draft.newest
         for feature in features
@@ -122,9 +132,12 @@ def _rewritten(known: ViewLine, view: FeatureView, retyped: bool) -> ViewLine:
     before = dict(schemas[-1].columns)
     if columns != schemas[-1].columns:
         schemas = (*schemas, RowSchema(schemas[-1].version + 1, columns))
-    if retyped or not before.items() <= dict(columns).items():
+    if retyped:  # nothing of it is served, so nobody misses the rows of before
         generation += 1
-    return replace(known, definition=view, row_schemas=schemas, generation=generation)
+    rebuild = known.rebuild or not before.items() <= dict(columns).items()
+    return replace(
+        known, definition=view, row_schemas=schemas, generation=generation, rebuild=rebuild
+    )
 
 
 def _columns(view: FeatureView) -> tuple[tuple[str, str], ...]:
@@ -183,7 +196,7 @@ def _apply_on_demand(draft: _Draft, view: OnDemandView, known: OnDemandRecord | 
         draft.put(_record(draft, feature, number))
 
 
-def _retire_empty_lines(draft: _Draft) -> None:
+def _retire_empty(draft: _Draft) -> None:
     held = {(r.view, line) for r in draft.features.values() if r.live for line in r.lines}
     for key, line in draft.lines.items():
         draft.lines[key] = replace(line, retired=(line.name, line.line) not in held)

@@ -71,6 +71,7 @@ def _view(namespace: str, line: ViewLine, records: list[FeatureRecord]) -> Publi
         online=definition.online,
         generation=line.generation,
         ready=line.ready,
+        rebuild=line.rebuild,
         domain=definition.domain,
         expectations=definition.expectations,
     )

@@ -49,7 +49,9 @@ class PublishedView:
 
     A changed meaning starts a new line; an older line goes on holding the feature versions that
     somebody is still pinned to. `generation` is part of every online key of the line. `ready` is
-    False from the apply that started the line until its first materialization has ended.
+    False from the apply that started the line until its first materialization has ended. `rebuild`
+    says that rows of the live generation may hold columns of features that are gone: the next
+    materialization writes a new generation and switches to it.
     """
 
     namespace: str
@@ -64,6 +66,7 @@ class PublishedView:
     online: bool = True
     generation: int = 1
     ready: bool = True
+    rebuild: bool = False
     domain: str = ""
     expectations: tuple[Expectation, ...] = ()
 

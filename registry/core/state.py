@@ -54,7 +54,11 @@ class FeatureRecord:
 
 @dataclass(frozen=True, slots=True)
 class ViewLine:
-    """A compiled definition of a view that somebody may still read. Lines count from 1."""
+    """A compiled definition of a view that somebody may still read. Lines count from 1.
+
+    `rebuild` says that the live generation's rows may hold what is gone, so that a new generation
+    is due; it goes on serving until that is written.
+    """
 
     line: int
     definition: FeatureView
@@ -62,6 +66,7 @@ class ViewLine:
     generation: int = 1
     ready: bool = True
     retired: bool = False
+    rebuild: bool = False
 
     @property
     def name(self) -> str:

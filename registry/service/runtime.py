@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from registry.core.audit import Checkpoint, Event
 from registry.core.lifecycle import check_move
+from registry.core.lines import settle_lines
 from registry.core.publish import publish
 from registry.core.published import PinnedFeature, Published
 from registry.core.state import FeatureRecord, NamespaceState, ViewLine
@@ -68,7 +69,7 @@ def retire_version(
                 "move its readers first",
             )
         changed = _with_record(state, replace(record, state="retired", since=context.clock()))
-        return _without_empty_lines(changed)
+        return _settled(changed)
 
     return _changed(context, namespace, step, principal, "feature:state:retired", ref, reason)
 
@@ -79,17 +80,17 @@ def switch_generation(
     """Make a line's generation the one that readers use, and the line ready.
 
     Services that read a feature of the same version from an older line move to this one, which now
-    has its values.
+    has its values; an older line that nobody needs any more is retired.
     """
 
     def step(state: NamespaceState, _: Transaction) -> NamespaceState:
         line = state.lines.get(view_key)
         if line is None or line.retired:
             raise NotFound("feature view", view_key, state.lines)
-        if line.generation == generation and line.ready:
+        if line.generation == generation and line.ready and not line.rebuild:
             return state
-        moved = replace(line, generation=generation, ready=True)
-        return _repinned(replace(state, lines={**state.lines, view_key: moved}), moved)
+        moved = replace(line, generation=generation, ready=True, rebuild=False)
+        return _settled(_repinned(replace(state, lines={**state.lines, view_key: moved}), moved))
 
     principal = Principal(actor, frozenset({"operator"}), bot=True)
     return _changed(
@@ -151,13 +152,9 @@ def _check_superseded(state: NamespaceState, record: FeatureRecord) -> None:
         )
 
 
-def _without_empty_lines(state: NamespaceState) -> NamespaceState:
-    held = {(r.view, line) for r in state.features.values() if r.live for line in r.lines}
-    lines: dict[str, ViewLine] = {
-        key: replace(line, retired=(line.name, line.line) not in held)
-        for key, line in state.lines.items()
-    }
-    return replace(state, lines=lines)
+def _settled(state: NamespaceState) -> NamespaceState:
+    lines, features = settle_lines(state.lines, state.features, state.services)
+    return replace(state, lines=lines, features=features)
 
 
 def _repinned(state: NamespaceState, line: ViewLine) -> NamespaceState:

@@ -45,6 +45,7 @@ class InMemoryRegistry:
 
     def switch_generation(self, view_key: str, generation: int, actor: str) -> Published:
         old = self.state.view(view_key)
-        views = {**self.state.views, view_key: replace(old, generation=generation)}
+        switched = replace(old, generation=generation, ready=True, rebuild=False)
+        views = {**self.state.views, view_key: switched}
         self.state = replace(self.state, number=self.state.number + 1, views=views)
         return self.state

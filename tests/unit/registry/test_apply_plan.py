@@ -75,10 +75,11 @@ def test_an_added_feature_changes_the_row_schema_only() -> None:
     assert (line.line, line.generation) == (1, 1)
 
 
-def test_a_removed_feature_starts_a_generation_and_leaves_a_tombstone() -> None:
+def test_a_removed_feature_asks_for_a_rebuild_and_leaves_a_tombstone() -> None:
     state = applied(compiled(view()))
     state = applied(compiled(view(feature("mean_delay"))), state)
-    assert state.lines["delays"].generation == 2
+    line = state.lines["delays"]
+    assert (line.generation, line.rebuild) == (1, True)  # the live rows serve until then
     assert [gone.feature for gone in published(state).retired] == ["worst_delay"]
 
 
@@ -88,6 +89,23 @@ def test_a_draft_that_changes_replaces_its_old_version() -> None:
     state = applied(compiled(view(draft, source=MEDIAN)), state)
     assert list(state.lines) == ["delays"]
     assert {r.version: r.state for r in state.features.values()} == {1: "retired", 2: "draft"}
+
+
+def test_a_draft_that_changes_beside_what_is_served_takes_a_new_line() -> None:
+    served, draft = feature("mean_delay"), feature("worst_delay", state="draft")
+    state = applied(compiled(view(served, draft)))
+    least = sql_source(QUERY.replace("max(delay)", "min(delay)"))
+    state = applied(compiled(view(served, draft, source=least)), state)
+    assert set(published(state).views) == {"delays", "delays@2"}
+    assert published(state).resolve("delays:mean_delay").view == "delays"
+
+
+def test_a_feature_that_comes_back_takes_a_new_line() -> None:
+    state = applied(compiled(view()))
+    state = applied(compiled(view(feature("mean_delay"))), state)
+    state = published(applied(compiled(view()), state))
+    assert "worst_delay" in {f.name for f in state.views["delays@2"].features}
+    assert [name for name, _ in state.views["delays"].row_schema.columns] == ["mean_delay"]
 
 
 def test_a_view_whose_features_are_all_gone_is_no_longer_published() -> None:
