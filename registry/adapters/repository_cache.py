@@ -1,11 +1,12 @@
 """Loaded repositories, kept by the digest of their files: reading one again needs no Feast."""
 
-import tempfile
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from registry.adapters.whole_file import write_whole
 from registry.core.definitions import Repository
 from registry.core.findings import Finding
 
@@ -46,11 +47,9 @@ class RepositoryCache:
             return None
 
     def write(self, key: str, result: LoadResult) -> None:
-        """Keep a result; readers see the whole of it or nothing."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as part:
-            part.write(encode(result))
-        Path(part.name).replace(self._file(key))
+        """Keep a result, where there is room for it."""
+        with contextlib.suppress(OSError):
+            write_whole(self._file(key), encode(result))
 
     def _file(self, key: str) -> Path:
         return self.folder / f"repository-{key.removeprefix('sha256:')}.json"

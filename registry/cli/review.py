@@ -116,8 +116,7 @@ def apply(digest: str, token: str | None, out: Output) -> None:
     Example:
       fieldhouse apply sha256:1f0c…
     """
-    from registry.cli.session import open_here, principal_here, project_settings
-    from registry.core.compile import compile_repository
+    from registry.cli.session import compile_here, open_here, principal_here, project_settings
     from registry.service.apply import apply as carry_out
 
     settings = project_settings()
@@ -125,7 +124,7 @@ def apply(digest: str, token: str | None, out: Output) -> None:
     principal = principal_here(registry, settings, token, "operator")
     with registry.context.store.read() as transaction:
         proposal = transaction.proposal(digest)
-    compiled = compile_repository(proposal.repository)
+    compiled = compile_here(settings, proposal.repository)
     applied = carry_out(registry.context, proposal.digest, compiled, principal)
     _bring_feast_in_step(settings, proposal.repository, out)
     said = "applied" if applied.changed else "had been applied before"

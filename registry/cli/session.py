@@ -14,6 +14,7 @@ from registry.settings import HOME, NAMESPACE, REPOSITORY, TOKEN
 if TYPE_CHECKING:
     from registry.bootstrap import SqlRegistry
     from registry.core.compiled import Compiled
+    from registry.core.definitions import Repository
     from registry.core.findings import Finding
     from registry.ports import Principal
 
@@ -46,15 +47,27 @@ def open_here(settings: Settings) -> "SqlRegistry":
 def load_here(settings: Settings, folder: Path | None = None) -> Loaded:
     """Load and compile the project's repository, or another folder of definitions."""
     from registry.adapters.feast_loader import load_repository
-    from registry.core.compile import compile_repository
 
     result = load_repository(
         folder or settings.path(REPOSITORY),
         str(settings.get(NAMESPACE)),
         cache=settings.path(HOME) / "cache",
     )
-    compiled = None if result.repository is None else compile_repository(result.repository)
-    return Loaded(compiled, result.findings)
+    if result.repository is None:
+        return Loaded(None, result.findings)
+    return Loaded(compile_here(settings, result.repository), result.findings)
+
+
+def compile_here(settings: Settings, repository: "Repository") -> "Compiled":
+    """Compile a repository; views that stand as they did before are not compiled again."""
+    from registry.adapters.compiled_cache import CompiledCache
+    from registry.core.compile import compile_repository, compiled_views
+
+    cache = CompiledCache(settings.path(HOME) / "cache")
+    known = cache.read(repository.namespace)
+    compiled = compile_repository(repository, known)
+    cache.write(repository.namespace, compiled_views(compiled), known)
+    return compiled
 
 
 def principal_here(

@@ -1,17 +1,25 @@
 """Taking the digests of a repository once. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+import msgspec
 
 from registry.core.compiled import Compiled, CompiledFeature
 from registry.core.definitions import Feature, FeatureView, OnDemandView, Repository, Source
 from registry.core.digests import column_expression, meaning_digest, text_digest
 from registry.core.governance import effective
-from registry.kernel.canonical import digest, short
+from registry.kernel.canonical import digest, digest_bytes, short
+
+CompiledViews = Mapping[str, tuple[CompiledFeature, ...]]
 
 
-def compile_repository(repository: Repository) -> Compiled:
-    """The repository by name, each feature with its digests and the facets that people read."""
-    features = {f.ref: f for f in _features(repository)}
+def compile_repository(repository: Repository, known: CompiledViews | None = None) -> Compiled:
+    """The repository by name, each feature with its digests and the facets that people read.
+
+    `known` holds what views gave before, by fingerprint (see `compiled_views`): those are not
+    compiled again.
+    """
+    features = {f.ref: f for f in _features(repository, known or {})}
     return Compiled(
         namespace=repository.namespace,
         entities={e.name: e for e in repository.entities},
@@ -23,10 +31,24 @@ def compile_repository(repository: Repository) -> Compiled:
     )
 
 
-def _features(repository: Repository) -> Iterator[CompiledFeature]:
+def fingerprint(view: FeatureView) -> str:
+    """The digest of all that a view says, its place in the file too. Its features depend on
+    nothing else."""
+    return digest_bytes(msgspec.json.encode(view, order="deterministic"))
+
+
+def compiled_views(compiled: Compiled) -> CompiledViews:
+    """The compiled features of each stored view by the view's fingerprint, to be kept."""
+    return {
+        fingerprint(view): tuple(compiled.features[f"{name}:{f.name}"] for f in view.features)
+        for name, view in compiled.views.items()
+    }
+
+
+def _features(repository: Repository, known: CompiledViews) -> Iterator[CompiledFeature]:
     for view in repository.views:
-        for feature in view.features:
-            yield _stored(repository, view, feature)
+        found = known.get(fingerprint(view)) if known else None
+        yield from found or (_stored(repository, view, feature) for feature in view.features)
     for on_demand in repository.on_demand:
         for feature in on_demand.features:
             yield _computed(repository, on_demand, feature)
