@@ -229,12 +229,13 @@ def newest(plan: AsOfPlan, since: int | None, until: int) -> str:
     )
 
 
-def fetch_newest(relation: Relation, columns: Sequence[HistoryColumn]) -> str:
-    """Columns and ticks of the wanted rows: v0, v1, …, event, created."""
+def fetch_newest(relation: Relation, columns: Sequence[HistoryColumn], keys: int) -> str:
+    """Columns and ticks of the wanted rows: v0, v1, …, event, created; by the first `keys`."""
     payload, values = _payload(relation, columns)
     named = [f"{value} AS v{place}" for place, value in enumerate(values)]
     chosen = ", ".join([*named, "w.event", "w.created"])
-    return f"SELECT {chosen} FROM {payload} p JOIN {WANTED} w ON p.pos = w.pos"
+    order = ", ".join(f"v{place}" for place in range(keys))
+    return f"SELECT {chosen} FROM {payload} p JOIN {WANTED} w ON p.pos = w.pos ORDER BY {order}"
 
 
 def _payload(relation: Relation, columns: Sequence[HistoryColumn]) -> tuple[str, list[str]]:

@@ -113,9 +113,10 @@ class InMemoryEngine:
                 known = newest.get(event.key)
                 newest[event.key] = max(known, event, key=lambda e: e.age) if known else event
         columns = history.choose([feature.name for feature in view.features])
-        answer = _answer(list(newest.values()), columns)
+        ordered = sorted(newest.values(), key=lambda event: [_rank(part) for part in event.key])
+        answer = _answer(ordered, columns)
         for place, key in enumerate(history.keys):
-            keys = pa.array([e.key[place] for e in newest.values()], arrow_type(key.dtype))
+            keys = pa.array([event.key[place] for event in ordered], arrow_type(key.dtype))
             answer = answer.add_column(place, key.name, keys)
         return answer.to_reader()
 

@@ -230,6 +230,12 @@ def test_latest_since_gives_only_what_became_visible_after(make: Make) -> None:
     assert newest(engine.latest(LATE, since=hour(2), until=hour(7))) == {2: 20, 3: 30}
 
 
+def test_latest_comes_in_the_order_of_the_join_keys(make: Make) -> None:
+    engine = make(readings=history([3, 1, 10, 2], hours(1, 1, 1, 1), [1, 2, 3, 4]))
+    table = engine.latest(VIEW, since=None, until=hour(9)).read_all()
+    assert table.column("id").to_pylist() == [1, 2, 3, 10]
+
+
 def test_latest_names_keys_features_and_times(make: Make) -> None:
     engine = make(readings=history([1], hours(1), [10]))
     table = engine.latest(VIEW, since=None, until=hour(9)).read_all()

@@ -1,7 +1,7 @@
 """DuckDB as an engine: runs the texts of `warehouse.sql`, turns their answers into Arrow."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -96,7 +96,9 @@ class DuckDBEngine:
     def latest(
         self, view: PublishedView, *, since: datetime | None, until: datetime
     ) -> pa.RecordBatchReader:
-        with self._cursor(f"read the newest rows of view {view.key!r}") as cursor:
+        asked = f"read the newest rows of view {view.key!r}"
+        with ExitStack() as stack:
+            cursor = stack.enter_context(self._cursor(asked))
             relation = self._relation(cursor, view.source.history)
             names = [feature.name for feature in view.features]
             plan = plan_as_of(view, names, relation.schema)
@@ -104,8 +106,9 @@ class DuckDBEngine:
             start = None if since is None else ticks_of(since, plan.unit)
             cursor.execute(sql.newest(plan, start, ticks_of(until, plan.unit)))
             columns = (*plan.history.keys, *plan.features)
-            found = cursor.sql(sql.fetch_newest(relation, columns)).to_arrow_table()
-        return _as_reader(found, columns, plan)
+            text = sql.fetch_newest(relation, columns, len(plan.history.keys))
+            found = cursor.sql(text).to_arrow_reader(BATCH_ROWS)
+            return _as_reader(found, columns, plan, stack.pop_all())
 
     @contextmanager
     def _cursor(self, asked: str) -> Iterator[Connection]:
@@ -180,13 +183,23 @@ def _fetch(
 
 
 def _as_reader(
-    found: pa.Table, columns: Sequence[HistoryColumn], plan: AsOfPlan
+    found: pa.RecordBatchReader,
+    columns: Sequence[HistoryColumn],
+    plan: AsOfPlan,
+    resources: ExitStack,
 ) -> pa.RecordBatchReader:
-    arrays = [
-        found.column(f"v{place}").cast(arrow_type(column.dtype))
-        for place, column in enumerate(columns)
-    ]
-    for name in ("event", "created"):
-        arrays.append(instants_of(found.column(name), plan.unit))
+    """Batches as they come, so that memory stays bounded; lets go of `resources` after the last."""
+    types = [arrow_type(column.dtype) for column in columns]
     names = [*(column.name for column in columns), EVENT_TIME, CREATED_TIME]
-    return pa.Table.from_arrays(arrays, names=names).to_reader(BATCH_ROWS)
+    instant = arrow_type("timestamp")
+    schema = pa.schema(zip(names, [*types, instant, instant], strict=True))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        with resources:
+            for batch in found:
+                arrays = [batch.column(f"v{i}").cast(wanted) for i, wanted in enumerate(types)]
+                for name in ("event", "created"):
+                    arrays.append(instants_of(batch.column(name), plan.unit))
+                yield pa.record_batch(arrays, schema=schema)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())

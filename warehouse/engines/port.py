@@ -73,7 +73,8 @@ class Engine(Protocol):
         """The newest row per entity key among rows that became visible in (since, until].
 
         Columns: join keys, features, `EVENT_TIME`, `CREATED_TIME` (the event time where the source
-        says no created time). The order of rows is not defined.
+        says no created time). Rows come in the rising order of their join keys, so that a reader
+        who was interrupted can go on behind the last key.
         """
         ...
 
