@@ -30,7 +30,8 @@ class Parts:
     `golden_rows` float64 [g, width] and `golden_outputs` (by output name, the training framework's
     own answers to them); without the latter the packaged model's answers are taken, which then
     proves only that they don't change. `reference` float64 [n, width] are training rows for the
-    drift profile. `code` are the training code's files and `lock` the lock they ran under.
+    drift profile. `code` are the training code's files and `lock` the lock they ran under. `assets`
+    are further files that the model needs: weights, or the waiver of a pickle.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Parts:
     requirements: Sequence[str] = ()
     code: Sequence[Path] = ()
     lock: Path | None = None
+    assets: Sequence[Path] = ()
 
 
 def make_bundle(parts: Parts, policy: RuntimePolicy) -> tuple[Manifest, dict[str, bytes]]:
@@ -84,7 +86,7 @@ def _check_golden(parts: Parts) -> None:
 
 
 def _read_files(parts: Parts) -> dict[str, bytes]:
-    paths = [parts.model_file, *parts.code, *([parts.lock] if parts.lock else [])]
+    paths = [parts.model_file, *parts.code, *parts.assets, *([parts.lock] if parts.lock else [])]
     files: dict[str, bytes] = {}
     for path in paths:
         name = bundles.check_name(path.name, "file")

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from registry.kernel.clock import Clock
+from registry.kernel.errors import Invalid
 from registry.kernel.settings import Settings
 from registry.kernel.signing import SigningKey
 from registry.ports import Registry
@@ -12,7 +13,7 @@ from registry.settings import HOME, clock_of
 from serving import settings as names
 from serving.loaded import LoadedModel, load_model
 from serving.ports import FeatureLookup
-from serving.runtimes.port import RuntimePolicy
+from serving.runtimes.port import RuntimePolicy, WorkerPolicy
 from serving.signing import TRUSTED, TrustedKeys, ensure_signing_key, read_trusted_keys
 from serving.store import Bundle, Store, Stores, read_bundle
 
@@ -90,7 +91,12 @@ class Room:
     @property
     def policy(self) -> RuntimePolicy:
         allowed = tuple(self.settings.get(names.SKOPS_TYPES))
-        return RuntimePolicy(skops_types=allowed, own_process=self._own_process)
+        return RuntimePolicy(
+            skops_types=allowed,
+            own_process=self._own_process,
+            trusted=self.trusted,
+            workers=worker_policy(self.settings),
+        )
 
     def bundle(self, name: str, version: str) -> Bundle:
         """The verified bundle. Raises `NotFound`, `Refused`, `Corrupt`."""
@@ -99,3 +105,19 @@ class Room:
     def load(self, name: str, version: str) -> LoadedModel:
         """Verify and load one version. Raises as `bundle` does, or as its runtime does."""
         return load_model(self.bundle(name, version), self.policy)
+
+
+def worker_policy(settings: Settings) -> WorkerPolicy:
+    """What isolated workers are granted. Raises `Invalid` for an environment without a path."""
+    environments: dict[str, str] = {}
+    for entry in settings.get(names.WORKER_ENVIRONMENTS):
+        name, separator, path = str(entry).partition("=")
+        if not separator or not path:
+            raise Invalid(f"serving.worker_environments has {entry!r}", hint="write name=path")
+        environments[name.strip()] = path.strip()
+    return WorkerPolicy(
+        float(settings.get(names.WORKER_SECONDS)),
+        float(settings.get(names.WORKER_START_SECONDS)),
+        int(settings.get(names.WORKER_MEMORY_BYTES)),
+        environments,
+    )

@@ -33,6 +33,21 @@ LOG_CAPACITY = Setting(
 LOG_FLUSH_SECONDS = Setting(
     "serving", "log_flush_seconds", 5.0, "how often the prediction log writes a Parquet segment"
 )
+WORKER_SECONDS = Setting(
+    "serving", "worker_seconds", 5.0, "an isolated worker that takes longer is killed"
+)
+WORKER_START_SECONDS = Setting(
+    "serving", "worker_start_seconds", 60.0, "how long an isolated worker may take to load"
+)
+WORKER_MEMORY_BYTES = Setting(
+    "serving", "worker_memory_bytes", 4 << 30, "address space of an isolated worker; 0: no limit"
+)
+WORKER_ENVIRONMENTS = Setting(
+    "serving",
+    "worker_environments",
+    [],
+    "Python interpreters that bundles may ask for, each as name=path",
+)
 APPROVAL_DAYS = Setting("serving", "approval_days", 30, "days within which an approval can be used")
 
 SETTINGS = (
@@ -48,5 +63,9 @@ SETTINGS = (
     DRAIN_SECONDS,
     LOG_CAPACITY,
     LOG_FLUSH_SECONDS,
+    WORKER_SECONDS,
+    WORKER_START_SECONDS,
+    WORKER_MEMORY_BYTES,
+    WORKER_ENVIRONMENTS,
     APPROVAL_DAYS,
 )

@@ -1,5 +1,8 @@
 """Small real models and an open model room for the tests of serving."""
 
+import json
+import pickle
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -9,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from registry.kernel.settings import Settings, read_settings
+from registry.kernel.signing import ensure_key
 from registry.ports import DatasetRecord, ModelRecord, Principal
 from registry.testing import NOON, InMemoryRegistry, feature, published, view
 from serving.bootstrap import Serving, open_serving
@@ -17,6 +21,7 @@ from serving.gate.report import GatePolicy
 from serving.package import Parts
 from serving.signature import Input, Output, Signature
 from serving.testing import FakeLookup
+from serving.waiver import sign_waiver
 
 COLUMNS = ("distance", "delay", "wind", "load")
 REFS = tuple(f"stats:{name}@1" for name in COLUMNS)
@@ -62,6 +67,7 @@ class Trained:
     expected: Any
     signature: Signature = PLAIN
     options: Mapping[str, str] = field(default_factory=dict)
+    assets: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @cache
@@ -122,6 +128,48 @@ def onnx_model() -> Trained:
     return Trained("model.onnx", graph.SerializeToString(), expected, signature)
 
 
+CALLABLE = """
+import json, os
+import numpy as np
+
+def load(folder):
+    return json.load(open(os.path.join(folder, "weights.json")))
+
+def predict(model, rows):
+    print("nothing that a model prints reaches the protocol")
+    return {
+        "probability": 1 / (
+            1 + np.exp(
+                -(
+                    np.nan_to_num(rows) @ np.array(model["weights"], dtype=float)
+                    + float(model["bias"])
+                )
+            )
+        ),
+    }
+"""
+
+
+@cache
+def python_model() -> Trained:
+    model = _linear()
+    weights = {"weights": model.coef_[0].tolist(), "bias": float(model.intercept_[0])}
+    expected = model.predict_proba(np.nan_to_num(flights().rows))[:, 1]
+    assets = {"weights.json": json.dumps(weights).encode()}
+    return Trained("delay.model.py", CALLABLE.encode(), expected, assets=assets)
+
+
+@cache
+def pickle_model() -> Trained:
+    model = _linear()
+    data = pickle.dumps(model)
+    key = ensure_key(Path(tempfile.mkdtemp()) / "key")
+    waiver = sign_waiver(data, OWNER, "no native format yet", key, NOON)
+    expected = model.predict_proba(np.nan_to_num(flights().rows))[:, 1]
+    options = {"signed_by": key.public}
+    return Trained("model.pkl", data, expected, options=options, assets={"waiver.json": waiver})
+
+
 def settings_in(folder: Path, **environ: str) -> Settings:
     return read_settings(folder, environ)
 
@@ -158,6 +206,8 @@ def parts(folder: Path, trained: Trained, name: str = "delay", **changes: Any) -
     """What `trained` is packaged from; its file is written into `folder`."""
     file = folder / trained.file
     file.write_bytes(trained.data)
+    for asset, data in trained.assets.items():
+        (folder / asset).write_bytes(data)
     made: dict[str, Any] = {
         "name": name,
         "model_file": file,
@@ -165,6 +215,7 @@ def parts(folder: Path, trained: Trained, name: str = "delay", **changes: Any) -
         "golden_rows": np.nan_to_num(flights().rows[:8]),
         "reference": flights().rows,
         "options": trained.options,
+        "assets": [folder / asset for asset in trained.assets],
     }
     return Parts(**{**made, **changes})
 

@@ -49,5 +49,5 @@ def open_runtime(bundle: Bundle, policy: RuntimePolicy) -> Runtime:
     known = find_format(file.format)
     check_start(file.format, known, bundle.model)
     runtime = known.runtime()
-    runtime.load(bundle.model, file, bundle.manifest.signature, policy)
+    runtime.load(bundle, policy)
     return runtime

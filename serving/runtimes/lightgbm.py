@@ -1,5 +1,7 @@
-"""LightGBM models saved by `save_model` (text)."""
+"""LightGBM models saved by `save_model` (text). One row goes by the library's single-row call."""
 
+import ctypes
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,24 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.kernel.errors import Corrupt, Invalid
-from serving.bundle import ModelFile
 from serving.runtimes.port import Format, RuntimePolicy, import_library, shaped
-from serving.signature import Output, Signature
+from serving.signature import Output
+from serving.store import Bundle
 from serving.tensors import Array
+
+_FLOAT64 = 1
+_NORMAL = 0
 
 
 class LightGBMRuntime:
     """A booster that predicts on `policy.threads` threads."""
 
-    def load(
-        self, model: bytes, file: ModelFile, signature: Signature, policy: RuntimePolicy
-    ) -> None:
+    def load(self, bundle: Bundle, policy: RuntimePolicy) -> None:
         lightgbm = import_library("lightgbm", policy)
-        _check_whole(model)
+        _check_whole(bundle.model)
         try:
-            booster = lightgbm.Booster(model_str=model.decode())
+            booster = lightgbm.Booster(model_str=bundle.model.decode())
         except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as error:
             raise Corrupt("the model file is no LightGBM model", str(error)[:200]) from error
+        signature = bundle.manifest.signature
         if booster.num_feature() != signature.width:
             raise Invalid(
                 f"the model reads {booster.num_feature()} features",
@@ -33,13 +37,53 @@ class LightGBMRuntime:
         self._booster: Any = booster
         self._threads = policy.threads
         self._output: Output = signature.outputs[0]
+        self._one: SingleRow | None = SingleRow(lightgbm, booster, signature.width, policy.threads)
 
     def predict(self, rows: NDArray[np.float64]) -> Mapping[str, Array]:
-        scores = self._booster.predict(rows, num_threads=self._threads)
+        if len(rows) == 1 and self._one is not None:
+            scores = self._one(rows)
+        else:
+            scores = self._booster.predict(rows, num_threads=self._threads)
         return {self._output.name: shaped(self._output, scores, len(rows))}
 
     def unload(self) -> None:
-        self._booster = None
+        if self._one is not None:
+            self._one.close()
+        self._booster = self._one = None
+
+
+class SingleRow:
+    """`LGBM_BoosterPredictForMatSingleRowFast`: settings are parsed once instead of per row.
+
+    The library writes all answers of one setting into the caller's memory, so calls take turns.
+    """
+
+    def __init__(self, lightgbm: Any, booster: Any, width: int, threads: int) -> None:
+        library = ctypes.CDLL(lightgbm.basic._LIB._name)
+        self._call = library["LGBM_BoosterPredictForMatSingleRowFast"]
+        self._free = library["LGBM_FastConfigFree"]
+        self._turn = threading.Lock()
+        self._settings = ctypes.c_void_p()
+        failed = library["LGBM_BoosterPredictForMatSingleRowFastInit"](
+            booster._handle, _NORMAL, 0, -1, _FLOAT64, ctypes.c_int32(width),
+            f"num_threads={threads}".encode(), ctypes.byref(self._settings),
+        )  # fmt: skip
+        if failed:
+            raise Corrupt("LightGBM cannot prepare this model for single rows")
+        self._scores = (ctypes.c_double * max(1, booster.num_model_per_iteration()))()
+        self._length = ctypes.c_int64()
+        self._to_length = ctypes.byref(self._length)
+
+    def __call__(self, row: NDArray[np.float64]) -> Array:
+        """The scores of one row, float64 [1, width] in C order."""
+        with self._turn:
+            at = ctypes.c_void_p(row.__array_interface__["data"][0])
+            if self._call(self._settings, at, self._to_length, self._scores):
+                raise Invalid("LightGBM cannot predict this row")
+            return np.array(self._scores[: self._length.value])
+
+    def close(self) -> None:
+        self._free(self._settings)
 
 
 def _check_whole(model: bytes) -> None:

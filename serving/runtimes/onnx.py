@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.kernel.errors import Corrupt, Invalid, Refused
-from serving.bundle import ModelFile
 from serving.runtimes.port import Format, RuntimePolicy, shaped
-from serving.signature import Signature
+from serving.store import Bundle
 from serving.tensors import Array
 
 _ELEMENT_TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
@@ -20,9 +19,8 @@ _EXTERNAL_DATA = b"\x0a\x08location"
 class OnnxRuntime:
     """A session with one matrix input. The graph's outputs are found by the signature's names."""
 
-    def load(
-        self, model: bytes, file: ModelFile, signature: Signature, policy: RuntimePolicy
-    ) -> None:
+    def load(self, bundle: Bundle, policy: RuntimePolicy) -> None:
+        model, signature = bundle.model, bundle.manifest.signature
         if _EXTERNAL_DATA in model:
             raise Refused("the ONNX file keeps tensors in other files", hint="save it as one file")
         self._session = _open_session(model, policy.threads)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -11,9 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.kernel.errors import Corrupt
-from serving.bundle import ModelFile
-from serving.signature import Output, Signature
+from serving.signature import Output
+from serving.signing import TrustedKeys
+from serving.store import Bundle
 from serving.tensors import DTYPES, Array
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPolicy:
+    """What an isolated worker process is granted.
+
+    A call that takes longer than `seconds` costs the worker its life, as does a start longer than
+    `start_seconds`. `memory_bytes` limits its address space, 0 does not. `environments` are Python
+    interpreters by name: a bundle names one of them, or gets the server's own.
+    """
+
+    seconds: float = 5.0
+    start_seconds: float = 60.0
+    memory_bytes: int = 4 << 30
+    environments: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +37,22 @@ class RuntimePolicy:
     """What this server allows and grants, never what a bundle asks for.
 
     In a process of our own (`own_process`) model libraries are imported without the data frames
-    that they would import for their users; in somebody's application they are left alone.
+    that they would import for their users; in somebody's application they are left alone. `trusted`
+    are the keys whose waivers count. `workers` is what isolated models run with.
     """
 
     threads: int = 1
     skops_types: tuple[str, ...] = ()
     own_process: bool = False
+    trusted: TrustedKeys = frozenset()
+    workers: WorkerPolicy = field(default_factory=WorkerPolicy)
 
 
 class Runtime(Protocol):
     """One loaded model."""
 
-    def load(
-        self, model: bytes, file: ModelFile, signature: Signature, policy: RuntimePolicy
-    ) -> None:
-        """Called once, before the model is offered to anybody, with bytes that were verified.
+    def load(self, bundle: Bundle, policy: RuntimePolicy) -> None:
+        """Called once, before the model is offered to anybody, with a bundle that was verified.
 
         Raises `Corrupt` (not a model of this format), `Refused` (the policy forbids it) or
         `Invalid` (the model does not have the signature's outputs).
@@ -55,12 +72,17 @@ class Runtime(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A model format: the file names it goes by, the bytes it starts with, and its runtime."""
+    """A model format: the file names it goes by, the bytes it starts with, and its runtime.
+
+    `isolated` models answer from a process of their own: their callers wait, and must not wait on
+    an event loop.
+    """
 
     suffixes: tuple[str, ...]
     starts_with: tuple[bytes, ...]
     runtime: type[Runtime]
     package: str
+    isolated: bool = False
 
 
 def import_library(name: str, policy: RuntimePolicy) -> Any:

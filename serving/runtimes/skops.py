@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.kernel.errors import Corrupt, Invalid, Refused
-from serving.bundle import ModelFile
 from serving.runtimes.port import Format, RuntimePolicy, shaped
-from serving.signature import Output, Signature
+from serving.signature import Output
+from serving.store import Bundle
 from serving.tensors import Array
 
 
@@ -19,13 +19,12 @@ class SkopsRuntime:
     Where the signature's output is one value a row, a two-class probability is the second class's.
     """
 
-    def load(
-        self, model: bytes, file: ModelFile, signature: Signature, policy: RuntimePolicy
-    ) -> None:
-        self._estimator = _read(model, policy.skops_types)
+    def load(self, bundle: Bundle, policy: RuntimePolicy) -> None:
+        signature, options = bundle.manifest.signature, bundle.manifest.model.options
+        self._estimator = _read(bundle.model, policy.skops_types)
         self._output: Output = signature.outputs[0]
         default = "predict_proba" if hasattr(self._estimator, "predict_proba") else "predict"
-        method = file.options.get("method", default)
+        method = options.get("method", default)
         if method not in ("predict_proba", "predict", "decision_function"):
             raise Invalid(
                 f"option method={method!r}", "known: predict_proba, predict, decision_function"

@@ -1,5 +1,12 @@
-"""XGBoost models saved by `save_model` (UBJSON or JSON), through `inplace_predict`."""
+"""XGBoost models saved by `save_model` (UBJSON or JSON), through the library's C interface.
 
+`Booster.inplace_predict` spends five times the trees' own time on preparing one row, so the call
+that it ends in is made here directly.
+"""
+
+import ctypes
+import json
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,42 +14,102 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.kernel.errors import Corrupt, Invalid
-from serving.bundle import ModelFile
 from serving.runtimes.port import Format, RuntimePolicy, import_library, shaped
-from serving.signature import Output, Signature
+from serving.signature import Output
+from serving.store import Bundle
 from serving.tensors import Array
+
+_ROWS = b'{"data":[%d,true],"strides":null,"typestr":"<f8","shape":[%d,%d],"version":3}'
 
 
 class XGBoostRuntime:
     """A booster. Option `trees` limits prediction to the first trees (early stopping)."""
 
-    def load(
-        self, model: bytes, file: ModelFile, signature: Signature, policy: RuntimePolicy
-    ) -> None:
+    def load(self, bundle: Bundle, policy: RuntimePolicy) -> None:
         xgboost = import_library("xgboost", policy)
         booster = xgboost.Booster()
         try:
-            booster.load_model(bytearray(model))
+            booster.load_model(bytearray(bundle.model))
         except (xgboost.core.XGBoostError, ValueError) as error:
             raise Corrupt("the model file is no XGBoost model", str(error)[:200]) from error
         booster.set_param({"nthread": policy.threads})
+        signature = bundle.manifest.signature
         if booster.num_features() != signature.width:
             raise Invalid(
                 f"the model reads {booster.num_features()} features",
                 f"the signature has {signature.width}",
             )
         self._booster: Any = booster
-        self._range = (0, int(file.options.get("trees", 0)))
         self._output: Output = signature.outputs[0]
+        trees = int(bundle.manifest.model.options.get("trees", 0))
+        self._predict = DirectPredict(xgboost.libpath.find_lib_path()[0], booster.handle, trees)
 
     def predict(self, rows: NDArray[np.float64]) -> Mapping[str, Array]:
-        scores = self._booster.inplace_predict(
-            rows, iteration_range=self._range, validate_features=False
-        )
-        return {self._output.name: shaped(self._output, scores, len(rows))}
+        return {self._output.name: shaped(self._output, self._predict(rows), len(rows))}
 
     def unload(self) -> None:
         self._booster = None
+        self._predict.close()
+
+
+class DirectPredict:
+    """`XGBoosterPredictFromDense` over one booster, with what can be prepared prepared.
+
+    Each thread has its own proxy matrix, which holds the rows of one call, and its own place for
+    the answer; the library keeps the answer's memory by thread too.
+    """
+
+    def __init__(self, library: str, handle: ctypes.c_void_p, trees: int) -> None:
+        self._library = ctypes.CDLL(library)
+        # Taken by item: the attribute is one object that XGBoost's own Python shares.
+        self._call = self._library["XGBoosterPredictFromDense"]
+        self._create = self._library["XGProxyDMatrixCreate"]
+        self._free = self._library["XGDMatrixFree"]
+        self._handle = handle
+        settings = {
+            "type": 0, "training": False, "iteration_begin": 0, "iteration_end": trees,
+            "missing": float("nan"), "strict_shape": False, "cache_id": 0,
+        }  # fmt: skip
+        self._settings = json.dumps(settings).encode()
+        self._here = threading.local()
+        self._proxies: list[ctypes.c_void_p] = []
+
+    def __call__(self, rows: NDArray[np.float64]) -> Array:
+        """The scores of `rows`, float64 [n, width] in C order: float32 [n * outputs], copied."""
+        here = self._here
+        try:
+            proxy, shape, sizes, scores, to_scores, to_shape, to_sizes = here.parts
+        except AttributeError:
+            here.parts = self._prepare()
+            proxy, shape, sizes, scores, to_scores, to_shape, to_sizes = here.parts
+        described = _ROWS % (rows.__array_interface__["data"][0], *rows.shape)
+        failed = self._call(
+            self._handle, described, self._settings, proxy, to_shape, to_sizes, to_scores
+        )
+        if failed:
+            get_error = self._library["XGBGetLastError"]
+            get_error.restype = ctypes.c_char_p
+            raise Invalid("XGBoost cannot predict these rows", str(get_error())[:200])
+        count = 1
+        for place in range(sizes.value):
+            count *= shape[place]
+        return np.array(scores[:count], np.float32)
+
+    def _prepare(self) -> tuple[Any, ...]:
+        proxy = ctypes.c_void_p()
+        if self._create(ctypes.byref(proxy)):
+            raise Invalid("XGBoost cannot make a matrix")
+        self._proxies.append(proxy)
+        shape = ctypes.POINTER(ctypes.c_uint64)()
+        sizes = ctypes.c_uint64()
+        scores = ctypes.POINTER(ctypes.c_float)()
+        pointers = (ctypes.byref(scores), ctypes.byref(shape), ctypes.byref(sizes))
+        return (proxy, shape, sizes, scores, *pointers)
+
+    def close(self) -> None:
+        """Give the matrices back. Nothing may be predicted after that."""
+        while self._proxies:
+            self._free(self._proxies.pop())
 
 
 FORMAT = Format((".ubj", ".xgb.json"), (b"{",), XGBoostRuntime, "xgboost")

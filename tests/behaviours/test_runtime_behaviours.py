@@ -15,6 +15,8 @@ from tests.model_room import (
     lightgbm_model,
     magnitude,
     onnx_model,
+    pickle_model,
+    python_model,
     skops_model,
     xgboost_model,
 )
@@ -22,6 +24,8 @@ from tests.model_room import (
 MODELS = {
     "lightgbm": lightgbm_model,
     "onnx": onnx_model,
+    "pickle": pickle_model,
+    "python": python_model,
     "skops": skops_model,
     "xgboost": xgboost_model,
 }
@@ -35,7 +39,23 @@ def test_every_format_is_in_this_suite():
 def bundle_of(trained, data=None, signature=None):
     file = ModelFile(trained.file, format_of_file(trained.file))
     manifest = Manifest(LAYOUT, "m", "binary", file, signature or trained.signature, ())
-    return Bundle(manifest, "", "", {trained.file: trained.data if data is None else data})
+    model = trained.data if data is None else data
+    return Bundle(manifest, "", "", {**trained.assets, trained.file: model})
+
+
+@pytest.fixture
+def opened():
+    """Opens runtimes, and ends them when the test is over."""
+    made = []
+
+    def open_one(bundle):
+        keys = frozenset({pickle_model().options["signed_by"]})
+        made.append(open_runtime(bundle, RuntimePolicy(trusted=keys)))
+        return made[-1]
+
+    yield open_one
+    for runtime in made:
+        runtime.unload()
 
 
 @pytest.fixture(params=sorted(MODELS))
@@ -53,35 +73,36 @@ def rows_for(format_name):
     return rows if format_name in TAKES_NAN else np.nan_to_num(rows)
 
 
-def test_answers_equal_the_frameworks_own(format_name, trained):
-    runtime = open_runtime(bundle_of(trained), RuntimePolicy())
+def test_answers_equal_the_frameworks_own(format_name, trained, opened):
+    runtime = opened(bundle_of(trained))
     (found,) = runtime.predict(rows_for(format_name)).values()
     assert found.shape == trained.expected.shape and found.dtype == np.float32
     assert np.abs(found - trained.expected).max() < 1e-6
-    runtime.unload()
 
 
-def test_a_row_alone_gets_the_answer_it_gets_in_a_batch(format_name, trained):
-    runtime = open_runtime(bundle_of(trained), RuntimePolicy())
+def test_a_row_alone_gets_the_answer_it_gets_in_a_batch(format_name, trained, opened):
+    runtime = opened(bundle_of(trained))
     rows = rows_for(format_name)[:20]
     (together,) = runtime.predict(rows).values()
     alone = [next(iter(runtime.predict(rows[i : i + 1]).values())) for i in range(20)]
     assert np.abs(np.concatenate(alone) - together).max() < 1e-6
 
 
-def test_a_model_file_cut_in_half_is_corrupt(trained):
+def test_a_model_file_cut_in_half_is_refused(trained, opened):
     half = trained.data[: len(trained.data) // 2]
-    with pytest.raises(Corrupt):
-        open_runtime(bundle_of(trained, half), RuntimePolicy())
+    with pytest.raises((Corrupt, Refused)):
+        opened(bundle_of(trained, half))
 
 
 @pytest.mark.parametrize("data", [b"", b"\x80\x04\x95pickle", b"garbage", b"{}", b"\x08\x01"])
-def test_other_bytes_are_refused_and_crash_nothing(trained, data):
+def test_other_bytes_are_refused_and_crash_nothing(trained, data, opened):
     with pytest.raises(FieldhouseError):
-        open_runtime(bundle_of(trained, data), RuntimePolicy())
+        opened(bundle_of(trained, data))
 
 
-def test_a_signature_of_another_width_is_refused(trained):
+def test_a_signature_of_another_width_is_refused(format_name, trained):
+    if find_format(format_name).isolated:
+        return  # what a program reads is seen when it is run, on the golden rows
     narrow = Signature((Input("a"), Input("b")), trained.signature.outputs)
     with pytest.raises(Invalid, match="signature has 2"):
         open_runtime(bundle_of(trained, signature=narrow), RuntimePolicy())
@@ -92,7 +113,7 @@ def test_a_pickle_in_disguise_is_called_one():
         open_runtime(bundle_of(xgboost_model(), b"\x80\x04K\x01."), RuntimePolicy())
 
 
-@pytest.mark.parametrize("file", ["model.pkl", "model.joblib", "model.pt", "model"])
+@pytest.mark.parametrize("file", ["model.pt", "model.rds", "model"])
 def test_files_that_are_programs_are_refused_by_their_names(file):
     with pytest.raises(Refused, match="native format"):
         format_of_file(file)
