@@ -20,6 +20,7 @@ from registry.settings import HOME, REPOSITORY
 
 MARKER = "made-by-the-demo"
 # Costly to make and the same at each run: kept between runs.
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 KEPT = frozenset({"cache", "warehouse"})
 
 
@@ -102,14 +103,25 @@ def _empty_home(home: Path) -> None:
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """SIGTERM unwinds like Ctrl-C, so that servers are stopped on the way."""
+    """SIGTERM unwinds like Ctrl-C, so that servers are stopped on the way.
+
+    A library that is interrupted may raise an error of its own instead: that is Ctrl-C too.
+    """
+    asked = False
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in _STOPPING}
     try:
         yield
+    except Exception as error:
+        if asked:
+            raise KeyboardInterrupt from error
+        raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         sys.stdout.flush()
