@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from registry.kernel.settings import Settings, read_settings
+from registry.kernel.errors import Misuse
+from registry.kernel.settings import FILE_NAME, Settings, read_settings
 from registry.ports import CommandPorts
-from registry.settings import HOME, NAMESPACE, REPOSITORY, TOKEN
+from registry.settings import HOME, NAMESPACE, REGISTRY_URL, REPOSITORY, TOKEN
 
 if TYPE_CHECKING:
     from registry.bootstrap import SqlRegistry
@@ -38,10 +39,21 @@ def open_here(settings: Settings) -> "SqlRegistry":
     """The registry of these settings; the warehouse's columns when the door joined them."""
     from registry.bootstrap import open_registry
 
+    _check_project(settings)
     context = click.get_current_context(silent=True)
     ports = context.find_object(CommandPorts) if context is not None else None
     tables = ports.tables(settings) if ports is not None and ports.tables is not None else None
     return open_registry(settings, tables)
+
+
+def _check_project(settings: Settings) -> None:
+    """A registry is never made in a folder that is no project of ours."""
+    configured = settings.find(REGISTRY_URL).origin != "default"
+    if settings.file is None and not configured and not (settings.path(HOME)).is_dir():
+        raise Misuse(
+            f"there is no {FILE_NAME} at or above {settings.root}",
+            hint="go to your project's folder, or make one: fieldhouse init DIR --data FILE",
+        )
 
 
 def load_here(settings: Settings, folder: Path | None = None) -> Loaded:
