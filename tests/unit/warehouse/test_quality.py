@@ -1,19 +1,26 @@
 import json
 import subprocess
 import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from registry.core.definitions import Expectation
 from registry.kernel.errors import Invalid
-from warehouse.quality import QualityReport, check
+from warehouse.quality import QualityReport, check, check_file
 
 TABLE = pa.table({"a": [1, 2, None], "b": ["x", "y", "z"]})
 
 
 def expect(kind: str, **arguments: object) -> Expectation:
     return Expectation(f"expect_{kind}", json.dumps(arguments, sort_keys=True))
+
+
+REGEX_OF_PYTHON = expect("column_values_to_match_regex", column="b", regex="^(?!q)")
 
 
 def one(expectation: Expectation, **options: int) -> QualityReport:
@@ -40,8 +47,64 @@ def test_an_expectation_on_the_table_sees_all_rows_of_a_sampled_table() -> None:
 
 
 def test_a_sample_is_told() -> None:
-    report = one(expect("column_values_to_not_be_null", column="b"), sample_rows=2)
-    assert (report.rows, report.rows_checked, report.success) == (3, 2, True)
+    report = one(expect("column_values_to_match_strftime_format", column="b", strftime_format="x"))
+    assert (report.rows, report.rows_checked, report.failures[0].sampled) == (3, 3, False)
+    fewer = check(TABLE, [REGEX_OF_PYTHON], sample_rows=2)
+    assert (fewer.rows, fewer.rows_checked, fewer.success) == (3, 2, True)
+    assert fewer.results[0].sampled
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "holds"),
+    [
+        ("column_values_to_be_between", {"column": "n", "min_value": 0, "max_value": 99}, True),
+        ("column_values_to_be_between", {"column": "n", "max_value": 98}, False),
+        ("column_values_to_be_between", {"column": "n", "max_value": 98, "mostly": 0.99}, True),
+        ("column_values_to_not_be_null", {"column": "at"}, False),
+        ("column_values_to_be_unique", {"column": "n"}, True),
+        ("column_values_to_be_unique", {"column": "select"}, False),
+        ("compound_columns_to_be_unique", {"column_list": ["n", "select"]}, True),
+        ("column_values_to_be_in_set", {"column": "select", "value_set": ["k0", "k1"]}, True),
+        ("column_values_to_match_regex", {"column": "select", "regex": "[01]$"}, True),
+        ("column_values_to_match_regex", {"column": "select", "regex": "^[01]$"}, False),
+        ("column_values_to_not_match_regex", {"column": "select", "regex": "z"}, True),
+        ("column_values_to_match_regex", {"column": "select", "regex": "^(?!z)"}, True),
+        ("column_mean_to_be_between", {"column": "n", "min_value": 49, "max_value": 50}, True),
+        ("column_value_lengths_to_equal", {"column": "select", "value": 2}, True),
+        ("column_values_to_be_increasing", {"column": "n"}, True),
+        (
+            "column_quantile_values_to_be_between",
+            {
+                "column": "n",
+                "quantile_ranges": {"quantiles": [0.5], "value_ranges": [[45, 55]]},
+            },
+            True,
+        ),
+        ("table_row_count_to_be_between", {"min_value": 100, "max_value": 100}, True),
+    ],
+)
+def test_a_file_is_checked_without_loading_it(
+    tmp_path: Path, kind: str, arguments: dict[str, object], holds: bool
+) -> None:
+    times = [None, *([datetime(2013, 1, 1, tzinfo=UTC)] * 99)]
+    table = pa.table({"n": range(100), "select": [f"k{n % 2}" for n in range(100)], "at": times})
+    pq.write_table(table, tmp_path / "t.parquet")
+    report = check_file(tmp_path / "t.parquet", [expect(kind, **arguments)])
+    assert report.results[0].success == holds, report.results[0].sentence
+    assert not report.results[0].error
+
+
+def test_columns_are_called_as_the_caller_calls_them() -> None:
+    found = check(TABLE, [expect("column_values_to_be_unique", column="name")], names={"b": "name"})
+    assert found.success
+
+
+def test_nothing_is_left_in_the_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert one(expect("column_to_exist", column="a")).success
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_column_fails_with_its_reason() -> None:
