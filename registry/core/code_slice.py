@@ -37,7 +37,8 @@ def sliced(code: str, entry: str, feature: str, features: frozenset[str]) -> str
 def inputs_read(code: str, entry: str) -> frozenset[str] | None:
     """The names by which `entry` reads its one argument; None when it may read any of them.
 
-    Followed is `inputs["name"]` alone: whoever passes the argument on, or loops over it, reads all.
+    Followed are `inputs["name"]`, a data frame's `inputs[["name", ...]]` and `inputs.index`:
+    whoever passes the argument on, or loops over it, reads all.
     """
     function = next(
         (n for n in parse_code(code).body if isinstance(n, ast.FunctionDef) and n.name == entry),
@@ -48,8 +49,25 @@ def inputs_read(code: str, entry: str) -> frozenset[str] | None:
     argument = function.args.args[0].arg
     nodes = list(ast.walk(function))
     uses = [n for n in nodes if isinstance(n, ast.Name) and n.id == argument]
-    read = [name for n in nodes if (name := _read(n, argument)) is not None]
-    return frozenset(read) if len(read) == len(uses) else None
+    read = [names for n in nodes if (names := _names_read(n, argument)) is not None]
+    return frozenset().union(*read) if len(read) == len(uses) else None
+
+
+def _names_read(node: ast.AST, argument: str) -> frozenset[str] | None:
+    """The names that a node reads of `argument`; None when it is no such reading."""
+    if not isinstance(node, ast.Attribute | ast.Subscript) or not _is_name(node.value, argument):
+        return None
+    if not isinstance(node.ctx, ast.Load):
+        return None
+    if isinstance(node, ast.Attribute):
+        return frozenset() if node.attr == "index" else None
+    listed = node.slice.elts if isinstance(node.slice, ast.List) else [node.slice]
+    texts = [n.value for n in listed if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    return frozenset(texts) if len(texts) == len(listed) else None
+
+
+def _is_name(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
 
 
 def _runs_straight(function: ast.FunctionDef) -> bool:

@@ -147,6 +147,7 @@ def _computed(repository: Repository, view: OnDemandView, feature: Feature) -> d
     inputs = used_inputs(view.inputs, read)
     asked = [key for key in view.request_fields if read is None or key.name in read]
     return {
+        "output": feature.name,
         "mode": view.mode,
         "code": code_digest(code, view.entry),
         "inputs": sorted([ref, _input(repository, view, ref)] for ref in inputs),

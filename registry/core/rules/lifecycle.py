@@ -5,6 +5,7 @@ from datetime import datetime
 
 from registry.core.compiled import CompiledFeature
 from registry.core.lifecycle import allowed
+from registry.core.readers import Reader
 from registry.core.rules.base import Evidence, Hit, rule
 from registry.kernel.refs import FeatureRef, parse_ref
 
@@ -53,6 +54,7 @@ def removed_from_production(evidence: Evidence) -> Iterable[Hit]:
                 change.name,
                 f"{change.name} is removed while it is in {record.state}",
                 "deprecate it first: governed(state='deprecated', sunset=..., replaced_by=...)",
+                readers=change.readers,
             )
 
 
@@ -78,6 +80,33 @@ def renamed_while_read(evidence: Evidence) -> Iterable[Hit]:
                 successor.location,
                 change.readers,
             )
+
+
+@rule(
+    "online-ended",
+    "serving",
+    "error",
+    "Lookups of its features fail as soon as its rows are no longer written.",
+)
+def online_ended(evidence: Evidence) -> Iterable[Hit]:
+    for change in evidence.plan.changes:
+        ended = [d for d in change.differences if d.facet == "online" and d.after == "false"]
+        if change.object == "view" and change.action == "change" and ended:
+            readers = _readers_of_view(change.name, evidence)
+            if readers:
+                yield Hit(
+                    change.name,
+                    f"view {change.name} goes offline while something reads it",
+                    "leave online=True, or move its readers first",
+                    change.location,
+                    readers,
+                )
+
+
+def _readers_of_view(view: str, evidence: Evidence) -> tuple[Reader, ...]:
+    refs = [r.ref for r in evidence.state.features.values() if r.view == view and r.live]
+    reading = {(ref, reader) for ref in refs for reader in evidence.readers.get(ref, ())}
+    return tuple(sorted({r for ref, r in reading if not _leaves(r.name, ref, evidence)}))
 
 
 @rule(

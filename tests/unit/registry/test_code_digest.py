@@ -6,7 +6,7 @@ import pytest
 
 from registry.core.code_bundle import bundle
 from registry.core.code_digest import code_digest
-from registry.core.code_slice import sliced
+from registry.core.code_slice import inputs_read, sliced
 from registry.kernel.errors import Invalid
 
 CODE = '''
@@ -163,6 +163,23 @@ REPOSITORY = {
         "    return {'near': [far(a, b) / SCALE for a, b in zip(inputs['a'], inputs['b'])]}\n"
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        ("return {'r': i['a']}", {"a"}),
+        ("out = i[[]].copy()\n    out['r'] = i['a'] + i['b']\n    return out", {"a", "b"}),
+        ("return i[['a', 'b']].sum(axis=1)", {"a", "b"}),
+        ("return pd.DataFrame({'r': i['a']}, index=i.index)", {"a"}),
+        ("return g(i)", None),
+        ("return i[names]", None),
+        ("return i[['a', name]]", None),
+        ("return i.a", None),
+    ],
+)
+def test_what_code_reads_of_its_argument(body: str, read: set[str] | None) -> None:
+    assert inputs_read(f"def f(i):\n    {body}\n", "f") == read
 
 
 def test_a_bundle_stands_alone() -> None:

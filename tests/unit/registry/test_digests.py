@@ -152,6 +152,13 @@ def test_an_input_that_the_code_does_not_read_does_not_count() -> None:
     assert meaning_digest(REPOSITORY, replace(wider, code=code), TWICE) != whole
 
 
+def test_two_outputs_of_code_that_is_taken_whole_do_not_mean_the_same() -> None:
+    whole = "def f(i):\n    out = g(i)\n    return out\ndef g(i):\n    return i\n"
+    view = replace(ON_DEMAND, code=whole, features=(TWICE, Feature("thrice", "float64")))
+    repository = replace(REPOSITORY, on_demand=(view,))
+    assert len({meaning_digest(repository, view, feature) for feature in view.features}) == 2
+
+
 def test_a_views_digest_sees_everything_but_layout() -> None:
     base = view_digest(REPOSITORY, VIEW)
     assert view_digest(REPOSITORY, with_query(QUERY.lower())) == base

@@ -131,6 +131,11 @@ CASES: dict[str, Case] = {
         compiled(V, services=READING),
         compiled(V, services=READING),
     ),
+    "online-ended": Case(
+        compiled(view(online=False), services=READING),
+        compiled(view(online=False)),
+        compiled(view(), services=READING),
+    ),
     "state-move": Case(
         compiled(view(feature("mean_delay", state="draft"), WORST)), compiled(V), compiled(V)
     ),
