@@ -54,9 +54,16 @@ class Column:
 def settle(view: PlannedView, decoded: Decoded, now_micros: int) -> list[Column]:
     """The columns of one view's features. Raises `Refused` for stale values under "refuse"."""
     marks = row_marks(decoded, view.ttl_micros, now_micros)
+    events = decoded.events
+    if marks is None and not decoded.nulls and not view.quarantined:
+        return [
+            Column(feature.label, feature.dtype, values, None, events)
+            for feature, values in zip(view.features, decoded.columns, strict=True)
+        ]
+    stale = [] if marks is None else [i for i, m in enumerate(marks) if m == OUTSIDE_MAX_AGE]
     return [
-        _column(feature, values, marks, decoded)
-        for feature, values in zip(view.features, decoded.columns, strict=True)
+        _column(feature, values, marks, events, stale, decoded.nulls.get(index))
+        for index, (feature, values) in enumerate(zip(view.features, decoded.columns, strict=True))
     ]
 
 
@@ -86,27 +93,30 @@ def _row_mark(mark: int, event: int, oldest: int | None) -> str:
 
 
 def _column(
-    feature: PlannedFeature, values: list[Any], marks: list[str] | None, decoded: Decoded
+    feature: PlannedFeature,
+    values: list[Any],
+    marks: list[str] | None,
+    events: list[int],
+    stale: list[int],
+    nulls: list[int] | None,
 ) -> Column:
+    """Work here grows with the rows that are stale or null; the others are shared as they are."""
     if feature.quarantined and feature.staleness != "last":
-        return _quarantined(feature, values, marks, decoded)
-    if marks is None and not (decoded.nulls and None in values):
-        return Column(feature.label, feature.dtype, values, None, decoded.events)
-    rows = marks if marks is not None else [PRESENT] * len(values)
-    answered, statuses = [], []
-    for value, mark in zip(values, rows, strict=True):
-        if mark == PRESENT:
-            mark = NULL_VALUE if value is None else PRESENT
-        elif mark == OUTSIDE_MAX_AGE:
-            value = _stale(feature, value)
-        answered.append(value)
-        statuses.append(mark)
-    return Column(feature.label, feature.dtype, answered, statuses, decoded.events)
+        return _quarantined(feature, values, marks, events)
+    if nulls:
+        marks = [PRESENT] * len(values) if marks is None else marks.copy()
+        for row in nulls:
+            if marks[row] == PRESENT:
+                marks[row] = NULL_VALUE
+    if stale and feature.staleness != "last":
+        stand_in = stale_value(feature)
+        for row in stale:
+            values[row] = stand_in
+    return Column(feature.label, feature.dtype, values, marks, events)
 
 
-def _stale(feature: PlannedFeature, value: Any) -> Any:
-    if feature.staleness == "last":
-        return value
+def stale_value(feature: PlannedFeature) -> Any:
+    """What is answered for a value past its ttl, policy "last" aside. Raises `Refused`."""
     if feature.staleness == "refuse":
         raise Refused(
             f"feature {feature.ref} has a value past its ttl",
@@ -117,10 +127,10 @@ def _stale(feature: PlannedFeature, value: Any) -> Any:
 
 
 def _quarantined(
-    feature: PlannedFeature, values: Sequence[Any], marks: list[str] | None, decoded: Decoded
+    feature: PlannedFeature, values: Sequence[Any], marks: list[str] | None, events: list[int]
 ) -> Column:
     stand_in = feature.default if feature.staleness == "default" else None
     rows = marks if marks is not None else [PRESENT] * len(values)
     statuses = [NOT_FOUND if mark == NOT_FOUND else INVALID for mark in rows]
     answered = [None if mark == NOT_FOUND else stand_in for mark in statuses]
-    return Column(feature.label, feature.dtype, answered, statuses, decoded.events)
+    return Column(feature.label, feature.dtype, answered, statuses, events)

@@ -2,22 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, cast
 
 import redis
 
 from featureserver import settings as names
+from featureserver.asked import Ledger, OnFailedQuality, Policy, Quarantine
 from featureserver.lookup import Lookup
-from featureserver.materialize import Materializer, Policy
+from featureserver.materialize import Materializer
 from featureserver.plan import Transform
 from featureserver.ports import OnlineStore
-from featureserver.redis_server import online_store, running_redis
+from featureserver.redis_server import running_redis
 from featureserver.state import PlanBook
 from featureserver.stores.redis import RedisOnlineStore, address_of, connect
 from registry.core.published import PublishedOnDemand
+from registry.kernel.errors import Misuse
 from registry.kernel.settings import Settings
-from registry.ports import Registry
-from registry.settings import clock_of
+from registry.ports import Principal, Registry
+from registry.settings import HOME, clock_of
 
 Client = redis.Redis | OnlineStore
 
@@ -27,13 +29,20 @@ def open_lookup(
 ) -> Lookup:
     """A lookup in process. `client` is a Redis client (bytes) or a store; None means the settings'.
 
-    Where no Redis is configured an embedded one runs until the lookup is closed.
+    Where no Redis is configured an embedded one runs until the lookup is closed. Without `client`
+    the lookup can be used from an event loop too.
     """
     resources = ExitStack()
-    store = (
-        _store(client) if client is not None else resources.enter_context(online_store(settings))
-    )
-    return Lookup(_plans(settings, registry), store, clock_of(settings), resources=resources)
+    clock, plans = clock_of(settings), _plans(settings, registry)
+    if client is not None:
+        return Lookup(plans, _store(client), clock, resources=resources)
+    from featureserver.stores.redis_wire import RedisReader
+
+    url = resources.enter_context(running_redis(settings))
+    timeout = float(settings.get(names.TIMEOUT_SECONDS))
+    store = RedisOnlineStore(connect(url, timeout), address_of(url))
+    resources.callback(store.close)
+    return Lookup(plans, store, clock, RedisReader(url, timeout), resources)
 
 
 def open_materializer(
@@ -48,16 +57,42 @@ def open_materializer(
     """
     opened = registry or _registry(settings)
     return Materializer(
-        opened.published,
-        opened.watermarks,
+        Ledger(opened.published, opened.watermarks, opened.switch_generation, _quarantine(opened)),
         engine or _engine(settings),
         _store(client) if client is not None else _running_store(settings),
         clock_of(settings),
-        Policy(
-            float(settings.get(names.RETENTION_SECONDS)),
-            float(settings.get(names.LATE_ARRIVAL_SECONDS)),
-        ),
+        _policy(settings),
+        settings.path(HOME),
     )
+
+
+def _policy(settings: Settings) -> Policy:
+    on_failed = str(settings.get(names.ON_FAILED_QUALITY))
+    if on_failed not in ("block", "quarantine", "warn"):
+        raise Misuse(f"online.on_failed_quality is {on_failed!r}", hint="block, quarantine or warn")
+    return Policy(
+        retention_seconds=float(settings.get(names.RETENTION_SECONDS)),
+        late_arrival_seconds=float(settings.get(names.LATE_ARRIVAL_SECONDS)),
+        on_failed_quality=cast(OnFailedQuality, on_failed),
+        parallel=int(settings.get(names.PARALLEL_VIEWS)),
+        grace_seconds=float(settings.get(names.SWITCH_GRACE_SECONDS)),
+        parity_keys=int(settings.get(names.PARITY_KEYS)),
+    )
+
+
+def _quarantine(registry: Registry) -> Quarantine | None:
+    """The registry's own quarantine, by a bot that acts for the materialization's actor."""
+    context = getattr(registry, "context", None)
+    if context is None:
+        return None
+
+    def quarantine(ref: str, reason: str, actor: str) -> object:
+        from registry.service.runtime import quarantine as move
+
+        monitor = Principal(actor or "materializer", frozenset({"operator"}), bot=True)
+        return move(context, registry.published().namespace, ref, monitor, reason)
+
+    return quarantine
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from registry.kernel.output import Output, with_output
 if TYPE_CHECKING:
     from featureserver.lookup import Lookup
     from featureserver.plan import Plan
+    from featureserver.purge import Purged
     from registry.kernel.settings import Settings
 
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 )
 @click.option("--until", metavar="INSTANT", help="Rows visible until this; else now.")
 @click.option("--rewrite", is_flag=True, help="Write rows even where newer ones are.")
+@click.option("--rebuild", is_flag=True, help="Fill a new generation, then switch readers to it.")
+@click.option("--dry-run", is_flag=True, help="Say what would be read; write nothing.")
+@click.option("--no-parity", is_flag=True, help="Leave out the comparison at the end.")
+@click.option("--purge", is_flag=True, help="Only delete generations that nobody reads any more.")
 @token_option
 @with_output
 def materialize(
@@ -29,20 +34,29 @@ def materialize(
     since: str | None,
     until: str | None,
     rewrite: bool,
+    rebuild: bool,
+    dry_run: bool,
+    no_parity: bool,
+    purge: bool,
     token: str | None,
     out: Output,
 ) -> None:
     """Write the newest offline rows of VIEWS (all of them when none is named) to Redis.
 
-    Runs from where the last run ended. Needs a token of role operator.
+    Runs from where the last run ended, and finishes what a killed one left. A view whose
+    expectations fail is stopped; so is a switch to values that differ from the warehouse's. Then
+    the status is 1. Needs a token of role operator.
 
     \b
     Example:
       fieldhouse materialize
       fieldhouse materialize airport_weather --since 2013-09-01T00:00:00Z
+      fieldhouse materialize airport_weather --rebuild
+      fieldhouse materialize --purge
     """
     from featureserver.bootstrap import open_materializer
     from featureserver.redis_server import online_store
+    from featureserver.reports import report_text
     from registry.bootstrap import open_registry
     from registry.cli.session import principal_here
     from registry.kernel.clock import parse_instant
@@ -51,14 +65,37 @@ def materialize(
     registry = open_registry(settings)
     actor = principal_here(registry, settings, token, "operator").subject
     with online_store(settings) as store:
-        report = open_materializer(settings, registry, client=store).run(
+        materializer = open_materializer(settings, registry, client=store)
+        if purge:
+            _show_purged(materializer.purge(), out)
+            return
+        report = materializer.run(
             list(views) or None,
             parse_instant(since) if since else None,
             parse_instant(until) if until else None,
             actor=actor,
             rewrite=rewrite,
+            rebuild=rebuild,
+            dry_run=dry_run,
+            parity=not no_parity,
         )
-    out.data(report.views)
+    out.data(report.views, report_text(report))
+    for line in report.purged:
+        out.say(line.sentence)
+    for view in report.views:
+        if view.note:
+            out.say(f"{view.view}: {view.note}")
+    if report.failed:
+        click.get_current_context().exit(1)
+
+
+def _show_purged(purged: "Sequence[Purged]", out: Output) -> None:
+    out.data(purged)
+    out.say(
+        f"{sum(one.deleted for one in purged)} keys deleted, {sum(o.left for o in purged)} left"
+    )
+    if any(one.left for one in purged):
+        click.get_current_context().exit(1)
 
 
 @click.command()
@@ -78,11 +115,13 @@ def parity(views: tuple[str, ...], keys: int, seed: int, at: str | None, out: Ou
       fieldhouse parity airport_weather --keys 1000 --json
     """
     from featureserver.bootstrap import open_lookup
+    from featureserver.carry import has_history
     from featureserver.materialize import choose_views
-    from featureserver.parity import ParityReport, ViewParity, compare, sample_keys
+    from featureserver.parity import ParityReport, ViewParity, check_generation
+    from featureserver.source_copies import source_copies
     from registry.bootstrap import open_registry
     from registry.kernel.clock import parse_instant
-    from registry.settings import clock_of
+    from registry.settings import HOME, clock_of
     from warehouse.bootstrap import open_engine
 
     settings = project_settings()
@@ -90,11 +129,14 @@ def parity(views: tuple[str, ...], keys: int, seed: int, at: str | None, out: Ou
     lookup = open_lookup(settings, registry)
     found: list[ViewParity] = []
     try:
-        for view in choose_views(registry.published(), list(views) or None):
-            mark = registry.watermarks.read(view.key, view.generation)
-            instant = parse_instant(at) if at else mark.until if mark else clock_of(settings)()
-            sampled = sample_keys(engine, view, instant, keys, seed)
-            found += compare(lookup, engine, [view], {view.key: sampled}, instant).views
+        with source_copies(engine, settings.path(HOME)) as copies:
+            for view in choose_views(registry.published(), list(views) or None):
+                if not has_history(view):
+                    continue
+                mark = registry.watermarks.read(view.key, view.generation)
+                instant = parse_instant(at) if at else mark.until if mark else clock_of(settings)()
+                reading = copies.engine_for(view)
+                found.append(check_generation(reading, lookup.store, view, instant, keys, seed))
     finally:
         lookup.close()
     report = ParityReport(clock_of(settings)(), tuple(found))

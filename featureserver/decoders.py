@@ -37,14 +37,14 @@ class Wanted:
 class Decoded:
     """n rows: event times in microseconds (0 where none), and one list of n values per feature.
 
-    `marks` is FOUND, MISSING or CORRUPT per row, or None when every row was found. `nulls` is
-    false when surely no value is None.
+    `marks` is FOUND, MISSING or CORRUPT per row, or None when every row was found. `nulls` maps
+    the index of a column to the found rows in which its value is None; columns without are absent.
     """
 
     events: list[int]
     marks: list[int] | None
     columns: list[list[Any]]
-    nulls: bool
+    nulls: dict[int, list[int]]
 
 
 class Decoder:
@@ -65,21 +65,23 @@ class Decoder:
         return self._by_row(raw)
 
     def _by_row(self, raw: Sequence[bytes | None]) -> Decoded:
-        events, marks, rows, nulls = [], [], [], False
+        events, marks, rows = [], [], []
+        nulls: dict[int, list[int]] = {}
         readers, empty = self._readers, self._empty
-        for one in raw:
-            event, mark, row, some = 0, FOUND, empty, True
+        for place, one in enumerate(raw):
+            event, mark, row = 0, FOUND, empty
             if one is None:
                 mark = MISSING
             else:
                 try:
                     event, row, some = readers[one[1] | one[2] << 8].row(one)
+                    if some:
+                        _note_nulls(nulls, row, place)
                 except _BROKEN:
-                    mark = CORRUPT
+                    mark, row = CORRUPT, empty
             events.append(event)
             marks.append(mark)
             rows.append(row)
-            nulls = nulls or some
         columns = [list(column) for column in zip(*rows, strict=True)] if rows else []
         columns = columns or [[] for _ in range(self._width)]
         return Decoded(events, marks if any(marks) else None, columns, nulls)
@@ -96,6 +98,12 @@ class Decoder:
             return None
 
 
+def _note_nulls(nulls: dict[int, list[int]], row: tuple[Any, ...], place: int) -> None:
+    for index, value in enumerate(row):
+        if value is None:
+            nulls.setdefault(index, []).append(place)
+
+
 class _Reader:
     """Reads rows of one schema version."""
 
@@ -109,11 +117,13 @@ class _Reader:
         self._columns = [positions.get((w.name, w.dtype)) for w in wanted]
         self._defaults = [w.default for w in wanted]
         self._times = [c is not None and w.dtype == "timestamp" for c, w in self._pairs(wanted)]
+        self._some_time = any(self._times)
         self._decoders = [
             (c, layout.variable.index(c), decoder(w.dtype))
             for c, w in self._pairs(wanted)
             if c is not None and w.dtype not in CODES
         ]
+        self._variable_of = {c: (place, decode) for c, place, decode in self._decoders}
         self._plan_row(layout, wanted)
         self._record = _record_type(layout)
         self._fields = [None if c is None else f"c{c}" for c in self._columns]
@@ -153,7 +163,8 @@ class _Reader:
         fields = self._head.unpack_from(raw)
         if fields[0] != LAYOUT:
             raise Corrupt(f"a row is of layout {fields[0]}")
-        check_micros(fields[2:4])
+        if not (EARLIEST <= fields[2] <= LATEST and EARLIEST <= fields[3] <= LATEST):
+            raise Corrupt("a row has no instant that can be told")
         nulls = 0 if fields[4] == self._no_nulls else read_bitmap(fields[4], self._count)
         if self._variable:
             fields += self._variable_values(raw, fields, nulls)
@@ -165,7 +176,7 @@ class _Reader:
                 None if c is not None and nulls >> c & 1 else v
                 for c, v in zip(self._columns, values, strict=True)
             )
-        if any(self._times):
+        if self._some_time:
             check_micros(v for v, t in zip(values, self._times, strict=True) if t and v is not None)
         return fields[2], values, bool(nulls) or self._stand_in_null
 
@@ -181,18 +192,33 @@ class _Reader:
         filler = self._filler
         rows = [filler if one is None else one for one in raw]
         table = self._table(rows, version)
-        marks = [MISSING if one is None else FOUND for one in raw] if None in raw else None
-        bits = np.unpackbits(table["nulls"], axis=1, bitorder="little")
+        missing = [place for place, one in enumerate(raw) if one is None]
+        bits = self._null_bits(table)
+        spans = self._spans(rows, table)
+        nulls: dict[int, list[int]] = {}
+        columns = []
+        for index, column in enumerate(self._columns):
+            flags = None if bits is None or column is None else bits[:, column]
+            columns.append(self._column(index, table, flags, rows, spans))
+            empty = _null_places(flags, missing)
+            if column is None and self._defaults[index] is None:
+                empty = [place for place, one in enumerate(raw) if one is not None]
+            if empty:
+                nulls[index] = empty
+            for place in missing if column is None else ():
+                columns[-1][place] = None
+        marks = [MISSING if one is None else FOUND for one in raw] if missing else None
+        return Decoded(table["event"].tolist(), marks, columns, nulls)
+
+    def _null_bits(self, table: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
+        """One byte a row and column, 1 where null; None when no value is."""
+        packed = table["nulls"]
+        if not packed.any():
+            return None
+        bits = np.unpackbits(packed, axis=1, bitorder="little")
         if bits[:, self._count :].any():
             raise Corrupt("the null bits name columns that are not there")
-        some_null = bool(bits.any())
-        spans = self._spans(rows, table)
-        columns = [
-            self._column(index, table, bits if some_null else None, rows, spans)
-            for index in range(len(self._columns))
-        ]
-        nulls = some_null or self._stand_in_null
-        return Decoded(table["event"].tolist(), marks, columns, nulls)
+        return bits
 
     def _table(self, rows: list[bytes], version: bytes) -> np.ndarray[Any, Any]:
         size = self._size
@@ -226,29 +252,38 @@ class _Reader:
         self,
         index: int,
         table: np.ndarray[Any, Any],
-        bits: np.ndarray[Any, Any] | None,
+        flags: np.ndarray[Any, Any] | None,
         rows: list[bytes],
         spans: list[list[int]],
     ) -> list[Any]:
         column = self._columns[index]
         if column is None:
             return [self._defaults[index]] * len(rows)
-        nulls = bits[:, column] if bits is not None else None
-        some = nulls is not None and bool(nulls.any())
-        found = next((d for d in self._decoders if d[0] == column), None)
-        if found is not None:
-            _, place, decode = found
-            flags = nulls.tolist() if nulls is not None else [0] * len(rows)
-            cuts = zip(flags, rows, spans[place], spans[place + 1], strict=True)
-            return [None if null else decode(row[s:e]) for null, row, s, e in cuts]
+        variable = self._variable_of.get(column)
+        if variable is not None:
+            place, decode = variable
+            null = flags.tolist() if flags is not None else [0] * len(rows)
+            cuts = zip(null, rows, spans[place], spans[place + 1], strict=True)
+            return [None if none else decode(row[s:e]) for none, row, s, e in cuts]
         values = table[self._fields[index]]
         if self._times[index] and ((values < EARLIEST) | (values > LATEST)).any():
             raise Corrupt("a timestamp in a row is no instant")
         listed: list[Any] = values.tolist()
-        if some and nulls is not None:
-            for place in np.flatnonzero(nulls).tolist():
+        if flags is not None:
+            for place in np.flatnonzero(flags).tolist():
                 listed[place] = None
         return listed
+
+
+def _null_places(flags: np.ndarray[Any, Any] | None, missing: list[int]) -> list[int]:
+    """The rows whose value is null, those left out that were not found at all."""
+    if flags is None:
+        return []
+    places: list[int] = np.flatnonzero(flags).tolist()
+    if not missing:
+        return places
+    gone = set(missing)
+    return [place for place in places if place not in gone]
 
 
 def _picker(picks: list[int]) -> Any:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from fastapi import BackgroundTasks, Response
 
-from featureserver.materialize import Materializer
+from featureserver.materialize import Materializer, check_failed
 from registry.kernel.errors import FieldhouseError
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class MaterializationJobs:
         try:
             if self._opened is None:
                 self._opened = self._open()
-            self._opened.run_until(views, since, until, actor=actor)
+            check_failed(self._opened.run_until(views, since, until, actor=actor))
         finally:
             self._busy.release()
 

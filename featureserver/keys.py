@@ -91,6 +91,16 @@ def belongs(key: bytes, suffix: bytes) -> bool:
     return end > 0 and key[end:] == suffix
 
 
+def parse_key(key: bytes, namespace: str) -> tuple[str, int] | None:
+    """The view key and generation of an online key; None when it is not one of `namespace`."""
+    end = key.find(b"}")
+    prefix = f"}}{namespace}/".encode()
+    if not key.startswith(b"{") or end < 0 or not key.startswith(prefix, end):
+        return None
+    view_key, dot, generation = key[end + len(prefix) :].rpartition(b".")
+    return (view_key.decode(), int(generation)) if dot and generation.isdigit() else None
+
+
 def escape(entity: bytes) -> bytes:
     """`entity` without any `}`; two different inputs never give the same output."""
     if b"}" in entity or b"~" in entity:

@@ -58,7 +58,8 @@ class Matrix:
 
     `names` and `statuses` (a list of n per feature) are in the order of the columns;
     `oldest_age_seconds` is the age of the oldest row found, None when none was; `missing` and
-    `stale` count values with no value and values past their ttl.
+    `stale` count values with no value and values past their ttl. `events` are event times in
+    microseconds, a list of n per feature, 0 where no row was found.
     """
 
     values: "np.ndarray[Any, np.dtype[np.float64]]"
@@ -67,6 +68,7 @@ class Matrix:
     oldest_age_seconds: float | None
     missing: int
     stale: int
+    events: tuple[list[int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,17 @@ class Lookup:
     def close(self) -> None:
         """Let go of what was opened for this lookup: its store, an embedded Redis."""
         self.resources.close()
+
+    async def close_async(self) -> None:
+        """Let go of the connections that belong to the event loop at hand."""
+        if self.reader is not None:
+            await self.reader.close()
+
+    def refresh(self) -> None:
+        """Ask the registry for its published state, away from requests, which from now on never
+        wait for that. Whoever calls this goes on calling it."""
+        self.plans.polled = True
+        self.plans.refresh()
 
     def plan(self, features: str | Sequence[str], *, full_feature_names: bool = False) -> Plan:
         """Compile, or find compiled, the plan for a service (str) or a list of references."""
@@ -204,6 +217,7 @@ def to_matrix(result: LookupResult) -> Matrix:
         oldest_age_seconds=age,
         missing=sum(column.wire.count(None) for column in result.columns),
         stale=sum(column.count(OUTSIDE_MAX_AGE) for column in marks),
+        events=tuple(column.events for column in result.columns),
     )
 
 

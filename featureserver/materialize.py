@@ -1,97 +1,46 @@
 """Materialization: the newest offline rows into the online store, incrementally. No HTTP here.
 
-Writing is compare-and-set, so a repeated or interrupted run does no harm: the watermark moves only
-when all rows of a view are written.
+Writing is compare-and-set, so a repeated or interrupted run does no harm. How far each generation
+is stands in the journal beside its rows; the registry's watermark moves when a view is whole.
 """
 
-import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 
-import pyarrow as pa
-
-from featureserver.columns import BatchPacker
+from featureserver.asked import Asked, Ledger, Policy
+from featureserver.carry import carry_over
+from featureserver.expiry import expire_seconds
+from featureserver.journal import Journal
+from featureserver.offline import Offline
 from featureserver.plan import known_view
 from featureserver.ports import OnlineStore
+from featureserver.profile_files import ProfileFiles
+from featureserver.purge import Purged, outlived, purge
+from featureserver.reports import MaterializationReport, ViewReport
+from featureserver.source_copies import SourceCopies, source_copies
+from featureserver.view_run import ViewRun
 from registry.core.published import Published, PublishedView
 from registry.kernel.clock import Clock
-from registry.kernel.errors import Invalid, Refused
-from registry.kernel.progress import progress
-from registry.ports import PublishedReader, Watermark, WatermarkBook
+from registry.kernel.errors import Refused
 
-logger = logging.getLogger(__name__)
-ROWS_PER_WRITE = 16384
-
-
-class LatestRows(Protocol):
-    """The part of a warehouse engine that materialization needs."""
-
-    def latest(
-        self, view: PublishedView, *, since: datetime | None, until: datetime
-    ) -> pa.RecordBatchReader: ...
+Sleep = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class ViewReport:
-    """One view's run: rows read in (since, until], how many of them were newer and written, how
-    many had a null key or event time. `note` says why a view was left out."""
-
-    view: str
-    rows: int
-    written: int
-    skipped: int
-    seconds: float
-    since: datetime | None
-    until: datetime
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MaterializationReport:
-    """What one run did, view by view."""
-
-    views: tuple[ViewReport, ...]
-    actor: str
-
-    @property
-    def rows(self) -> int:
-        return sum(view.rows for view in self.views)
-
-    @property
-    def seconds(self) -> float:
-        return sum(view.seconds for view in self.views)
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How the store is written: seconds a row outlives its ttl in Redis (0: it stays), and how far
-    an incremental run reaches back behind the last one's end."""
-
-    retention_seconds: float = 0.0
-    late_arrival_seconds: float = 3600.0
-
-
 class Materializer:
-    """Writes newest rows of views to the online store."""
+    """Writes newest rows of views to the online store. `home` keeps copies and profiles."""
 
-    def __init__(
-        self,
-        published: PublishedReader,
-        watermarks: WatermarkBook,
-        engine: LatestRows,
-        store: OnlineStore,
-        clock: Clock,
-        policy: Policy | None = None,
-    ) -> None:
-        self._published = published
-        self._watermarks = watermarks
-        self._engine = engine
-        self._store = store
-        self._clock = clock
-        self._policy = policy or Policy()
+    ledger: Ledger
+    engine: Offline
+    store: OnlineStore
+    clock: Clock
+    policy: Policy = field(default_factory=Policy)
+    home: Path | None = None
+    sleep: Sleep = time.sleep
 
     def run(
         self,
@@ -101,20 +50,30 @@ class Materializer:
         *,
         actor: str = "",
         rewrite: bool = False,
+        rebuild: bool = False,
+        dry_run: bool = False,
+        parity: bool = True,
     ) -> MaterializationReport:
         """Materialize the named views (every line of each), or all that are online.
 
         Rows that became visible in (since, until]. `since` None means: from the last run's end,
         less the late-arrival allowance, or from the beginning. `until` None means now. `rewrite`
-        writes rows even over newer ones. Raises `NotFound` for an unknown view, `Invalid` for an
-        empty or future span, `Unavailable` when the store is away.
+        writes rows even over newer ones. `rebuild` fills a new generation and switches to it, as a
+        retirement asks for by itself. `dry_run` reads and counts only. `parity` compares a sample
+        at the end. Raises `NotFound` for an unknown view, `Invalid` for an empty or future span,
+        `Misuse` for a rebuild of a span, `Unavailable` when the store is away.
         """
-        now = self._clock()
-        end = until or now
-        _check_span(since, end, now)
-        chosen = choose_views(self._published(), views)
-        reports = tuple(self._view(view, since, end, rewrite) for view in chosen)
-        return MaterializationReport(reports, actor)
+        now = self.clock()
+        asked = Asked(since, until or now, actor, rewrite, rebuild, dry_run, parity)
+        asked.check(now)
+        state, began = self.ledger.published(), time.monotonic()
+        chosen = choose_views(state, views)
+        with source_copies(self.engine, self.home) as copies:
+            reports = self._views(chosen, copies, asked)
+        if dry_run:
+            return MaterializationReport(reports, actor)
+        known = [] if not chosen else self._known(state, reports)
+        return MaterializationReport(reports, actor, self._purge(known, began))
 
     def run_until(
         self,
@@ -125,58 +84,59 @@ class Materializer:
         actor: str,
     ) -> MaterializationReport:
         """`run` for callers whose clock may run ahead: an end in the future means now."""
-        now = self._clock()
+        now = self.clock()
         return self.run(views, since, min(until or now, now), actor=actor)
 
-    def _view(
-        self, view: PublishedView, since: datetime | None, until: datetime, rewrite: bool
-    ) -> ViewReport:
-        started = time.perf_counter()
-        if view.source.history.kind in ("push", "request", "stream"):
-            note = f"source {view.source.name!r} has no history to read; values are pushed"
-            return ViewReport(view.key, 0, 0, 0, 0.0, since, until, note)
-        mark = self._watermarks.read(view.key, view.generation)
-        begin = since if since is not None else self._resume(mark)
-        rows, written, skipped = self._write(view, begin, until, rewrite)
-        if _extends(mark, since, until):
-            total = (mark.rows if mark else 0) + written
-            self._watermarks.write(Watermark(view.key, view.generation, until, total))
-        seconds = time.perf_counter() - started
-        logger.info(
-            f"materialized {rows} rows of {view.key}",
-            extra={
-                "action": "materialize:view",
-                "view": view.key,
-                "rows": rows,
-                "written": written,
-                "seconds": round(seconds, 3),
-            },
+    def purge(self) -> tuple[Purged, ...]:
+        """Look at every key of the namespace, delete the generations that nobody reads any more,
+        once readers have had the time to move, and count that nothing of them is left."""
+        namespace = self.ledger.published().namespace
+        known = [*self.store.generations(namespace), *self._journal(namespace).generations()]
+        return self._purge(known, time.monotonic())
+
+    def _views(
+        self, chosen: Sequence[PublishedView], copies: SourceCopies, asked: Asked
+    ) -> tuple[ViewReport, ...]:
+        """Some at a time. A view that fails with an error lets the others end, then raises."""
+        with ThreadPoolExecutor(max(1, self.policy.parallel)) as pool:
+            running = [pool.submit(self._view, view, copies, asked) for view in chosen]
+        return tuple([future.result() for future in running])
+
+    def _view(self, view: PublishedView, copies: SourceCopies, asked: Asked) -> ViewReport:
+        journal = self._journal(view.namespace)
+        profiles = ProfileFiles(self.home / "profiles") if self.home is not None else None
+        return ViewRun(view, self.ledger, copies, self.store, journal, self.policy, profiles).run(
+            asked
         )
-        return ViewReport(view.key, rows, written, skipped, seconds, begin, until)
 
-    def _resume(self, mark: Watermark | None) -> datetime | None:
-        if mark is None:
-            return None
-        return mark.until - timedelta(seconds=self._policy.late_arrival_seconds)
+    def _journal(self, namespace: str) -> Journal:
+        return Journal(self.store, namespace)
 
-    def _write(
-        self, view: PublishedView, since: datetime | None, until: datetime, rewrite: bool
-    ) -> tuple[int, int, int]:
-        packer, expiry = BatchPacker(view), expire_seconds(view, self._policy.retention_seconds)
-        rows = written = skipped = 0
-        with (
-            progress(f"materialize {view.key}") as shown,
-            self._engine.latest(view, since=since, until=until) as batches,
-        ):
-            for batch in in_chunks(batches):
-                packed = packer.pack(batch)
-                written += self._store.write(
-                    packed.keys, packed.rows, expire_seconds=expiry, rewrite=rewrite
-                )
-                rows += batch.num_rows
-                skipped += packed.skipped
-                shown.advance(batch.num_rows)
-        return rows, written, skipped
+    def _known(self, before: Published, reports: Sequence[ViewReport]) -> list[tuple[str, int]]:
+        """The generations that this run can tell of: the journal's, and those it switched from."""
+        left = [
+            (report.view, before.views[report.view].generation)
+            for report in reports
+            if report.switched
+        ]
+        return [*self._journal(before.namespace).generations(), *left]
+
+    def _purge(self, known: Sequence[tuple[str, int]], since: float) -> tuple[Purged, ...]:
+        state = self.ledger.published()
+        doomed = outlived(state, known)
+        if not doomed:
+            return ()
+        self.sleep(max(0.0, self.policy.grace_seconds - (time.monotonic() - since)))
+        for view_key, generation in doomed:
+            self._take_along(state, view_key, generation)
+        return tuple(purge(self.store, self._journal(state.namespace), doomed))
+
+    def _take_along(self, state: Published, view_key: str, generation: int) -> None:
+        """Rows that were pushed to the old generation while readers moved."""
+        view = state.views.get(view_key)
+        if view is not None and view.source.kind in ("push", "stream"):
+            expiry = expire_seconds(view, self.policy.retention_seconds)
+            carry_over(self.store, view, generation, view.generation, expiry)
 
 
 def choose_views(state: Published, names: Sequence[str] | None) -> list[PublishedView]:
@@ -190,37 +150,11 @@ def choose_views(state: Published, names: Sequence[str] | None) -> list[Publishe
     return list(chosen.values())
 
 
-def expire_seconds(view: PublishedView, retention_seconds: float) -> float | None:
-    """How long Redis keeps a row of the view: ttl plus retention, or for ever.
-
-    For ever without a ttl or a retention, and where a policy must still return the last value.
-    """
-    keeps_last = any(feature.staleness == "last" for feature in view.features)
-    if view.ttl_seconds is None or retention_seconds <= 0 or keeps_last:
-        return None
-    return view.ttl_seconds + retention_seconds
-
-
-def in_chunks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The batches, cut so that memory stays bounded."""
-    for batch in batches:
-        for start in range(0, batch.num_rows, ROWS_PER_WRITE):
-            yield batch.slice(start, ROWS_PER_WRITE)
-
-
-def _extends(mark: Watermark | None, since: datetime | None, until: datetime) -> bool:
-    """Whether everything visible before `until` is now online: no gap, and no step back."""
-    if mark is None:
-        return since is None
-    return until > mark.until and (since is None or since <= mark.until)
-
-
-def _check_span(since: datetime | None, until: datetime, now: datetime) -> None:
-    if since is not None and since >= until:
-        raise Invalid("the span is empty", f"since {since.isoformat()} until {until.isoformat()}")
-    if until > now:
-        raise Invalid(
-            f"until {until.isoformat()} is in the future",
-            f"it is {now.isoformat()}",
-            "leave it out to materialize until now",
+def check_failed(report: MaterializationReport) -> None:
+    """Raise `Refused` naming the views that were stopped and why, if any was."""
+    if report.failed:
+        raise Refused(
+            f"{len(report.failed)} of {len(report.views)} views were stopped",
+            "; ".join(f"{view.view}: {view.note}" for view in report.failed),
+            "the others are materialized; mend these and run again",
         )

@@ -6,16 +6,21 @@ Compared type by type and exactly: no tolerance, NaN equals NaN, -0.0 differs fr
 import random
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 
 from featureserver.answer import PRESENT, Column
 from featureserver.lookup import Lookup
+from featureserver.offline import Offline
+from featureserver.plan import Transform
+from featureserver.ports import OnlineStore
+from featureserver.state import PlanBook
 from featureserver.values import from_wire, to_wire
-from registry.core.published import PublishedView
+from registry.core.published import Published, PublishedOnDemand, PublishedView
+from registry.kernel.clock import FixedClock
 from registry.kernel.types import arrow_type
 
 EXAMPLES_KEPT = 5
@@ -23,18 +28,6 @@ _TIME = "__parity_time"
 _SERVABLE = ("production", "deprecated")
 
 Keys = Mapping[str, Sequence[Any]]
-
-
-class Offline(Protocol):
-    """The parts of a warehouse engine that parity needs."""
-
-    def as_of(
-        self, spine: pa.Table, time_column: str, view: PublishedView, features: Sequence[str]
-    ) -> pa.Table: ...
-
-    def latest(
-        self, view: PublishedView, *, since: datetime | None, until: datetime
-    ) -> pa.RecordBatchReader: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +82,29 @@ def compare(
     return ParityReport(at, tuple(_view(lookup, engine, v, keys[v.key], at) for v in views))
 
 
+def check_generation(
+    engine: Offline,
+    store: OnlineStore,
+    view: PublishedView,
+    at: datetime,
+    count: int,
+    seed: int = 0,
+) -> ViewParity:
+    """Compare a sample of the generation that `view` names, whether readers are there or not.
+
+    `at` is the instant until which it was materialized.
+    """
+    state = Published(1, at, view.namespace, {view.key: view})
+    plans = PlanBook(lambda: state, _no_transform)
+    lookup = Lookup(plans, store, FixedClock(at))
+    return _view(lookup, engine, view, sample_keys(engine, view, at, count, seed), at)
+
+
 def sample_keys(
     engine: Offline, view: PublishedView, at: datetime, count: int, seed: int = 0
 ) -> dict[str, list[Any]]:
     """Up to `count` entities of a view, drawn evenly from all that it has as of `at`."""
+    view = replace(view, features=())
     draw, seen = random.Random(seed), 0
     names = [key.name for key in view.join_keys]
     kept: list[tuple[Any, ...]] = []
@@ -163,3 +175,7 @@ def comparable(wire: Any) -> Any:
 
 def _same(value: Any) -> Any:
     return value
+
+
+def _no_transform(view: PublishedOnDemand) -> Transform:
+    raise AssertionError(f"parity compares stored features, not {view.name}")

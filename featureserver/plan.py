@@ -59,6 +59,7 @@ class PlannedView:
     ttl_micros: int | None
     features: tuple[PlannedFeature, ...]
     places: tuple[int, ...]
+    quarantined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +282,7 @@ class _Building:
             ttl_micros=ttl,
             features=features,
             places=tuple(places),
+            quarantined=any(feature.quarantined for feature in features),
         )
 
     def _entities(

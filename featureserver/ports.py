@@ -1,6 +1,6 @@
 """What the feature server asks of an online store. Implementations live in `stores/`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 
@@ -35,6 +35,22 @@ class OnlineStore(Protocol):
     def count_generation(self, namespace: str, view_key: str, generation: int) -> int:
         """How many rows one generation of one view has."""
         ...
+
+    def keys_of(self, namespace: str, view_key: str, generation: int) -> Iterator[list[bytes]]:
+        """The keys of one generation of one view, in parts; a key may come twice."""
+        ...
+
+    def generations(self, namespace: str) -> dict[tuple[str, int], int]:
+        """How many rows there are of each (view key, generation) of a namespace."""
+        ...
+
+    def notes(self, namespace: str) -> Mapping[str, bytes]:
+        """Small values kept beside the rows of a namespace, by name; see `journal`."""
+        ...
+
+    def write_note(self, namespace: str, name: str, value: bytes) -> None: ...
+
+    def drop_note(self, namespace: str, name: str) -> None: ...
 
     def ping(self) -> None:
         """Return when the store answers; raises `Unavailable` otherwise."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from featureserver.expiry import expire_seconds
 from featureserver.instants import read_instant
 from featureserver.keys import key_space
-from featureserver.materialize import expire_seconds
 from featureserver.plan import known_view
 from featureserver.ports import OnlineStore
 from featureserver.rows import pack

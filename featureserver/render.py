@@ -1,11 +1,10 @@
 """Lookup results as Feast's JSON, and a plan's notices as headers. Pure.
 
-Statuses and event times are the same for most features of a view, so each list is rendered once
-and reused as raw JSON.
+The features of a view share their rows' event times, and mostly their statuses, so each list is
+rendered once per answer and reused as raw JSON; the text of an instant is made once.
 """
 
 import math
-from collections.abc import Sequence
 from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any
@@ -20,53 +19,72 @@ from featureserver.values import convert, to_json
 
 _encode = msgspec.json.Encoder().encode
 _FLOATS = frozenset({"float32", "float64"})
+_INSTANTS_KEPT = 200_000
+
+
+class Result(msgspec.Struct):
+    """One column of an answer."""
+
+    values: Any
+    statuses: msgspec.Raw
+    event_timestamps: msgspec.Raw
+
+
+class Answer(msgspec.Struct):
+    """The body of an answer."""
+
+    results: list[Result]
+    metadata: msgspec.Raw
+
+
+class _Instants(dict[int, str]):
+    """RFC 3339 texts by microseconds; forgets all when it has grown large."""
+
+    def __missing__(self, micros: int) -> str:
+        if len(self) >= _INSTANTS_KEPT:
+            self.clear()
+        text = self[micros] = rfc3339(micros)
+        return text
+
+
+_instants = _Instants({0: EPOCH_TEXT})
 
 
 def render(result: LookupResult, with_views: bool = False) -> bytes:
     """The body of an answer to /get-online-features."""
     count = result.count
-    ever, all_present = _epochs(count), _all_present(count)
-    results: list[dict[str, Any]] = [
-        {"values": values, "statuses": all_present, "event_timestamps": ever}
-        for values in result.entities.values()
-    ]
-    shared: dict[int, msgspec.Raw] = {}
+    ever, present = _epochs(count), _all_present(count)
+    results = [Result(values, present, ever) for values in result.entities.values()]
+    times: dict[int, msgspec.Raw] = {}
+    marks: dict[int, msgspec.Raw] = {id(None): present}
     for column in result.columns:
-        events = shared.get(id(column.events))
-        if events is None:
-            events = shared[id(column.events)] = _times(column.events)
-        results.append(
-            {
-                "values": json_values(column),
-                "statuses": all_present if column.marks is None else column.marks,
-                "event_timestamps": events,
-            }
-        )
-    metadata: dict[str, Any] = {"feature_names": [*result.entities, *result.names]}
-    if with_views:
-        metadata["feature_view_metadata"] = [
-            {"name": view.name, "version": view.line} for view in result.plan.views
-        ]
-    return _encode({"results": results, "metadata": metadata})
+        events, statuses = column.events, column.marks
+        time_text = times.get(id(events))
+        if time_text is None:
+            time_text = times[id(events)] = _times(events)
+        mark_text = marks.get(id(statuses))
+        if mark_text is None:
+            mark_text = marks[id(statuses)] = msgspec.Raw(_encode(statuses))
+        results.append(Result(json_values(column), mark_text, time_text))
+    return _encode(Answer(results, _metadata(result.plan, tuple(result.entities), with_views)))
 
 
 def json_values(column: Column) -> list[Any]:
     """A column's values as JSON has them."""
-    if column.dtype in _FLOATS and _all_finite(column.wire):
+    if column.dtype in _FLOATS and _surely_finite(column.wire):
         return column.wire
     return convert(column.wire, to_json(column.dtype))
 
 
-def _all_finite(values: list[Any]) -> bool:
-    """Whether surely every value is a finite number or null; a huge sum may say no."""
-    try:
-        return math.isfinite(sum(values))
-    except TypeError:
-        return all(value is None or math.isfinite(value) for value in values)
+def _surely_finite(values: list[Any]) -> bool:
+    """Nulls and zeros add nothing, so they are left out; a huge sum may wrongly say no."""
+    return math.isfinite(sum(filter(None, values)))
 
 
-def _times(events: Sequence[int]) -> msgspec.Raw:
-    return msgspec.Raw(_encode([rfc3339(event) if event else EPOCH_TEXT for event in events]))
+def _times(events: list[int]) -> msgspec.Raw:
+    texts = _instants
+    joined = '","'.join([texts[event] for event in events])
+    return msgspec.Raw(f'["{joined}"]'.encode()) if events else msgspec.Raw(b"[]")
 
 
 @lru_cache(maxsize=256)
@@ -77,6 +95,16 @@ def _all_present(count: int) -> msgspec.Raw:
 @lru_cache(maxsize=256)
 def _epochs(count: int) -> msgspec.Raw:
     return msgspec.Raw(_encode([EPOCH_TEXT] * count))
+
+
+@lru_cache(maxsize=1024)
+def _metadata(plan: Plan, entities: tuple[str, ...], with_views: bool) -> msgspec.Raw:
+    told: dict[str, Any] = {"feature_names": [*entities, *plan.names]}
+    if with_views:
+        told["feature_view_metadata"] = [
+            {"name": view.name, "version": view.line} for view in plan.views
+        ]
+    return msgspec.Raw(_encode(told))
 
 
 @lru_cache(maxsize=1024)

@@ -28,6 +28,23 @@ LATE_ARRIVAL_SECONDS = Setting(
     3600.0,
     "an incremental run starts this long before the last one's end",
 )
+ON_FAILED_QUALITY = Setting(
+    "online",
+    "on_failed_quality",
+    "block",
+    "what a failed expectation does to a view's materialization: block, quarantine (its features "
+    "too), warn",
+)
+PARALLEL_VIEWS = Setting("online", "parallel_views", 2, "how many views are written at a time")
+PARITY_KEYS = Setting(
+    "online", "parity_keys", 200, "entities of each view compared at the end of a materialization"
+)
+SWITCH_GRACE_SECONDS = Setting(
+    "online",
+    "switch_grace_seconds",
+    5.0,
+    "how long after a switch the old generation is deleted; more than online.refresh_seconds",
+)
 REFRESH_SECONDS = Setting(
     "online", "refresh_seconds", 2.0, "how often the registry is asked for a new published state"
 )
@@ -55,6 +72,10 @@ SETTINGS = (
     TIMEOUT_SECONDS,
     RETENTION_SECONDS,
     LATE_ARRIVAL_SECONDS,
+    ON_FAILED_QUALITY,
+    PARALLEL_VIEWS,
+    PARITY_KEYS,
+    SWITCH_GRACE_SECONDS,
     REFRESH_SECONDS,
     MAX_STATE_AGE_SECONDS,
     HOST,

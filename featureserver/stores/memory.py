@@ -1,10 +1,11 @@
 """An online store in a dict: the twin of Redis for tests and for trying things out."""
 
 import struct
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from featureserver.keys import belongs, key_suffix
+from featureserver.keys import belongs, key_suffix, parse_key
 from registry.kernel.clock import Clock, system_clock
 
 _AGE = struct.Struct("<xHqq")
@@ -23,6 +24,7 @@ class InMemoryOnlineStore:
     def __init__(self, clock: Clock = system_clock) -> None:
         self._rows: dict[bytes, tuple[bytes, datetime | None]] = {}
         self._clock = clock
+        self._notes: dict[str, dict[str, bytes]] = {}
 
     def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
         return [self._live(key) for key in keys]
@@ -54,6 +56,21 @@ class InMemoryOnlineStore:
 
     def count_generation(self, namespace: str, view_key: str, generation: int) -> int:
         return len(self._of(namespace, view_key, generation))
+
+    def keys_of(self, namespace: str, view_key: str, generation: int) -> Iterator[list[bytes]]:
+        yield self._of(namespace, view_key, generation)
+
+    def generations(self, namespace: str) -> dict[tuple[str, int], int]:
+        return dict(Counter(filter(None, (parse_key(key, namespace) for key in self._rows))))
+
+    def notes(self, namespace: str) -> Mapping[str, bytes]:
+        return dict(self._notes.get(namespace, {}))
+
+    def write_note(self, namespace: str, name: str, value: bytes) -> None:
+        self._notes.setdefault(namespace, {})[name] = value
+
+    def drop_note(self, namespace: str, name: str) -> None:
+        self._notes.get(namespace, {}).pop(name, None)
 
     def ping(self) -> None:
         """Always there."""

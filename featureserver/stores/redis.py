@@ -3,7 +3,8 @@
 Foreign errors leave as `Unavailable`; the address in messages never holds a password.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 import redis
 from redis.exceptions import NoScriptError, RedisError
 
-from featureserver.keys import belongs, key_suffix
+from featureserver.keys import belongs, key_suffix, parse_key
 from registry.kernel.errors import Unavailable
 
 _SCRIPT = files("featureserver.stores").joinpath("write_newest.lua").read_bytes()
@@ -56,16 +57,35 @@ class RedisOnlineStore:
     def delete_generation(self, namespace: str, view_key: str, generation: int) -> int:
         deleted = 0
         with self._translated("delete a generation"):
-            for keys in self._scan(namespace, view_key, generation):
+            for keys in self.keys_of(namespace, view_key, generation):
                 deleted += int(self._client.unlink(*keys))
         return deleted
 
     def count_generation(self, namespace: str, view_key: str, generation: int) -> int:
         with self._translated("count a generation"):
             found: set[bytes] = set()
-            for keys in self._scan(namespace, view_key, generation):
+            for keys in self.keys_of(namespace, view_key, generation):
                 found.update(keys)
             return len(found)
+
+    def generations(self, namespace: str) -> dict[tuple[str, int], int]:
+        with self._translated("list generations"):
+            pattern = "{*}" + namespace.translate(_GLOB) + "/*"
+            keys = {key for part in self._scan(pattern) for key in part}
+        return dict(Counter(filter(None, (parse_key(key, namespace) for key in keys))))
+
+    def notes(self, namespace: str) -> Mapping[str, bytes]:
+        with self._translated("read the journal"):
+            found = self._client.hgetall(_notes_key(namespace))
+            return {name.decode(): value for name, value in found.items()}
+
+    def write_note(self, namespace: str, name: str, value: bytes) -> None:
+        with self._translated("write the journal"):
+            self._client.hset(_notes_key(namespace), name.encode(), value)
+
+    def drop_note(self, namespace: str, name: str) -> None:
+        with self._translated("write the journal"):
+            self._client.hdel(_notes_key(namespace), name.encode())
 
     def ping(self) -> None:
         with self._translated("reach Redis"):
@@ -98,15 +118,20 @@ class RedisOnlineStore:
                 )
             return sum(pipe.execute())
 
-    def _scan(self, namespace: str, view_key: str, generation: int) -> Iterator[list[bytes]]:
+    def keys_of(self, namespace: str, view_key: str, generation: int) -> Iterator[list[bytes]]:
         suffix = key_suffix(namespace, view_key, generation)
-        pattern = "{*" + suffix.decode().translate(_GLOB)
-        cursor = 0
-        while True:
-            cursor, keys = self._client.scan(cursor, match=pattern, count=2000)
+        for keys in self._scan("{*" + suffix.decode().translate(_GLOB)):
             own = [key for key in keys if belongs(key, suffix)]
             if own:
                 yield own
+
+    def _scan(self, pattern: str) -> Iterator[list[bytes]]:
+        cursor = 0
+        while True:
+            with self._translated("list keys"):
+                cursor, keys = self._client.scan(cursor, match=pattern, count=2000)
+            if keys:
+                yield keys
             if int(cursor) == 0:
                 return
 
@@ -116,6 +141,10 @@ class RedisOnlineStore:
             yield
         except RedisError as error:
             raise unavailable(doing, self._address, error) from error
+
+
+def _notes_key(namespace: str) -> bytes:
+    return f"fieldhouse/journal/{namespace}".encode()
 
 
 def unavailable(doing: str, address: str, error: BaseException) -> Unavailable:

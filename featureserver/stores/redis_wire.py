@@ -1,22 +1,26 @@
-"""The online store in Redis, for an event loop: one connection that all requests share.
+"""The online store in Redis, for an event loop: connections that all requests share.
 
-Commands are written as they come and answered in order, so requests that arrive together share a
-round trip. Speaks RESP through hiredis; anything that goes wrong leaves as `Unavailable`.
+Questions of one turn of the loop leave in one write and are answered in order, so requests that
+arrive together share a round trip. Large batches travel on a connection of their own and in parts,
+so that small requests never wait behind them. Speaks RESP through hiredis; anything that goes wrong
+leaves as `Unavailable`, within the timeout, and at once while Redis is known to hang.
 """
 
 import asyncio
 import ssl
-from collections import deque
+import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 import hiredis
 from redis import connection as redis_connection
 
 from featureserver.stores.redis import address_of, unavailable
-from registry.kernel.errors import Unavailable
+from featureserver.stores.redis_link import Link
 
+BULK_KEYS = 1024
+PROBE_SECONDS = 0.1
 _parse_url: Any = redis_connection.parse_url
 
 
@@ -27,60 +31,86 @@ class RedisReader:
         self._options: dict[str, Any] = dict(_parse_url(url))
         self._address = address_of(url)
         self._timeout = timeout_seconds
-        self._link: _Link | None = None
-        self._connecting = asyncio.Lock()
+        self._small = _Lane(self)
+        self._bulk = _Lane(self)
+        self._hangs: TimeoutError | None = None
+        self._probing: asyncio.Task[None] | None = None
 
     async def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """The values of `keys` in order; raises `Unavailable` within the timeout."""
-        if not keys:
-            return []
-        found: list[bytes | None] = await self._ask(b"MGET", *keys)
-        return found
+        if len(keys) <= BULK_KEYS:
+            if not keys:
+                return []
+            small: list[bytes | None] = await self._ask(self._small, b"MGET", *keys)
+            return small
+        parts = [keys[at : at + BULK_KEYS] for at in range(0, len(keys), BULK_KEYS)]
+        found = await asyncio.gather(*(self._ask(self._bulk, b"MGET", *part) for part in parts))
+        return [value for part in found for value in part]
 
     async def ping(self) -> None:
         """Return when Redis answers; raises `Unavailable`."""
-        await self._ask(b"PING")
+        await self._ask(self._small, b"PING")
 
     async def close(self) -> None:
-        if self._link is not None:
-            self._link.end(ConnectionError("closed"))
-            self._link = None
-            await asyncio.sleep(0)  # lets the loop close the socket
+        if self._probing is not None:
+            self._probing.cancel()
+        for lane in (self._small, self._bulk):
+            lane.end(ConnectionError("closed"))
+        await asyncio.sleep(0)  # lets the loop close the sockets
 
-    async def _ask(self, *words: bytes) -> Any:
-        link = self._link
+    async def _ask(self, lane: "_Lane", *words: bytes) -> Any:
+        if self._hangs is not None:
+            raise unavailable("read features", self._address, self._hangs)
+        command = hiredis.pack_command(words)
+        deadline = time.monotonic() + self._timeout
         try:
-            if link is None or link.closed:
-                link = await asyncio.wait_for(self._connected(), self._timeout)
-            return await link.ask(words, self._timeout)
-        except Unavailable:
-            raise
+            try:
+                return await (lane.link or await lane.connected(deadline)).ask(command, deadline)
+            except ConnectionError:
+                # A connection that Redis has closed meanwhile: reading again does no harm.
+                return await (await lane.connected(deadline)).ask(command, deadline)
+        except TimeoutError as error:
+            self._found_hanging(error)
+            raise unavailable("read features", self._address, error) from error
         except (OSError, ValueError, hiredis.HiredisError) as error:
             raise unavailable("read features", self._address, error) from error
 
-    async def _connected(self) -> "_Link":
-        async with self._connecting:
-            if self._link is not None and not self._link.closed:
-                return self._link
-            link = await self._connect()
-            try:
-                await self._greet(link)
-            except BaseException as error:
-                link.end(error)
-                raise
-            self._link = link
-            return link
+    def _found_hanging(self, error: TimeoutError) -> None:
+        """From here on requests are answered at once, and one probe waits instead of them all."""
+        if self._hangs is None:
+            self._hangs = error
+            self._probing = asyncio.create_task(self._probe())
 
-    async def _connect(self) -> "_Link":
+    async def _probe(self) -> None:
+        while True:
+            deadline = time.monotonic() + self._timeout
+            with suppress(OSError, ValueError, hiredis.HiredisError):
+                link = self._small.link or await self._small.connected(deadline)
+                await link.ask(hiredis.pack_command((b"PING",)), deadline)
+                self._hangs = None
+                return
+            await asyncio.sleep(PROBE_SECONDS)
+
+    async def open_link(self) -> Link:
+        """A new connection, greeted. Raises OSError, ValueError or hiredis' errors."""
+        link = await self._connect()
+        try:
+            await self._greet(link)
+        except BaseException as error:
+            link.end(error)
+            raise
+        return link
+
+    async def _connect(self) -> Link:
         loop, options = asyncio.get_running_loop(), self._options
         if "path" in options:
-            _, link = await loop.create_unix_connection(_Link, options["path"])
+            _, link = await loop.create_unix_connection(Link, options["path"])
             return link
         secure = ssl.create_default_context() if self._is_tls() else None
         if secure is not None and options.get("ssl_ca_certs"):
             secure.load_verify_locations(options["ssl_ca_certs"])
         host, port = options.get("host", "localhost"), int(options.get("port", 6379))
-        _, link = await loop.create_connection(_Link, host, port, ssl=secure)
+        _, link = await loop.create_connection(Link, host, port, ssl=secure)
         return link
 
     def _is_tls(self) -> bool:
@@ -88,73 +118,44 @@ class RedisReader:
             self._options.get("connection_class", object), redis_connection.SSLConnection
         )
 
-    async def _greet(self, link: "_Link") -> None:
+    async def _greet(self, link: Link) -> None:
+        deadline = time.monotonic() + self._timeout
         password, user = self._options.get("password"), self._options.get("username")
         if password is not None:
-            words = (user, password) if user else (password,)
-            await link.ask((b"AUTH", *(word.encode() for word in words)), self._timeout)
+            words = ("AUTH", user, password) if user else ("AUTH", password)
+            await link.ask(hiredis.pack_command(words), deadline)
         database = int(self._options.get("db", 0) or 0)
         if database:
-            await link.ask((b"SELECT", b"%d" % database), self._timeout)
+            await link.ask(hiredis.pack_command(("SELECT", database)), deadline)
 
 
-class _Link(asyncio.Protocol):
-    """One connection: answers are matched to questions by their order."""
+class _Lane:
+    """One connection at a time, opened anew when it has gone."""
 
-    def __init__(self) -> None:
-        self.closed = True
-        self._reader = hiredis.Reader()
-        self._waiting: deque[asyncio.Future[Any]] = deque()
-        self._transport: asyncio.WriteTransport | None = None
+    def __init__(self, reader: RedisReader) -> None:
+        self._reader = reader
+        self._connecting = asyncio.Lock()
+        self._link: Link | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are no subclasses of asyncio's, so nothing is asserted here.
-        self._transport, self.closed = cast(asyncio.WriteTransport, transport), False
+    @property
+    def link(self) -> Link | None:
+        """The open connection, if there is one."""
+        link = self._link
+        return None if link is None or link.closed else link
 
-    def data_received(self, data: bytes) -> None:
-        try:
-            self._reader.feed(data)
-            while (answer := self._reader.gets()) is not False:
-                self._answer(answer)
-        except hiredis.HiredisError as error:
-            self.end(error)
+    async def connected(self, deadline: float) -> Link:
+        """The open connection, opened when there is none; raises TimeoutError at `deadline`."""
+        left = max(0.001, deadline - time.monotonic())
+        return await asyncio.wait_for(self._connected(), left)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.end(exc or ConnectionResetError("Redis closed the connection"))
-
-    async def ask(self, words: Sequence[bytes], timeout: float) -> Any:
-        """Send one command and wait for its answer; a late one ends the connection."""
-        if self._transport is None or self.closed:
-            raise ConnectionResetError("the connection to Redis is closed")
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        self._transport.write(hiredis.pack_command(tuple(words)))
-        handle = asyncio.get_running_loop().call_later(timeout, self._late, future)
-        try:
-            return await future
-        finally:
-            handle.cancel()
+    async def _connected(self) -> Link:
+        async with self._connecting:
+            found = self.link
+            if found is None:
+                found = self._link = await self._reader.open_link()
+            return found
 
     def end(self, why: BaseException) -> None:
-        """Close, and tell everybody who waits."""
-        self.closed = True
-        if self._transport is not None:
-            with suppress(Exception):
-                self._transport.abort()
-        while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_exception(why)
-
-    def _answer(self, answer: Any) -> None:
-        future = self._waiting.popleft()
-        if future.done():
-            return
-        if isinstance(answer, hiredis.ReplyError):
-            future.set_exception(answer)
-        else:
-            future.set_result(answer)
-
-    def _late(self, future: "asyncio.Future[Any]") -> None:
-        if not future.done():
-            self.end(TimeoutError("Redis did not answer in time"))
+        if self._link is not None:
+            self._link.end(why)
+            self._link = None
