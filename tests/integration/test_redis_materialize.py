@@ -9,7 +9,9 @@ import pytest
 
 from featureserver.bootstrap import open_materializer
 from featureserver.keys import key_space
-from featureserver.materialize import Policy, choose_views, expire_seconds
+from featureserver.asked import Policy
+from featureserver.expiry import expire_seconds
+from featureserver.materialize import choose_views
 from featureserver.parity import comparable, compare, sample_keys
 from featureserver.testing import lookup_over, temporary_redis_store
 from registry.core.definitions import Source
