@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from serving.deferred import DeferredLookup
     from serving.follow import ModelFollower
     from serving.gate.evidence import Evidence, OfflineSample
-    from serving.gate.report import GatePolicy, GateReport
+    from serving.gate.policy import GatePolicy
+    from serving.gate.report import GateReport
     from serving.loaded import Router
     from serving.predict import Predictor
 
@@ -75,7 +76,8 @@ class Serving(Room):
 
         Raises `NotFound`, `Refused` (already approved, rejected or retired) or `Corrupt`.
         """
-        from serving.gate.run import GateTools, run_gate
+        from serving.gate.run import run_gate
+        from serving.gate.watch import GateTools
 
         record = self.registry.models.get(name, version)
         if record.state not in ("packaged", "gated"):
@@ -85,7 +87,14 @@ class Serving(Room):
         bundle = self.bundle(name, record.version)
         champion = self.registry.models.champion(name)
         incumbent = self.bundle(name, champion.version) if champion else None
-        tools = GateTools(self.settings, self.clock, self.registry.published, lambda: self.lookup)
+        tools = GateTools(
+            self.settings,
+            self.clock,
+            self.registry.published,
+            lambda: self.lookup,
+            self._lookup is None,
+            str(self.settings.get(names.IMAGE)),
+        )
         report = run_gate(bundle, incumbent, evidence, policy, actor, tools)
         self.keep_report(record, report, actor)
         return report

@@ -49,6 +49,9 @@ WORKER_ENVIRONMENTS = Setting(
     "Python interpreters that bundles may ask for, each as name=path",
 )
 APPROVAL_DAYS = Setting("serving", "approval_days", 30, "days within which an approval can be used")
+IMAGE = Setting(
+    "serving", "image", "fieldhouse", "container image that the gate's Kubernetes manifests run"
+)
 
 SETTINGS = (
     STORE,
@@ -68,4 +71,5 @@ SETTINGS = (
     WORKER_MEMORY_BYTES,
     WORKER_ENVIRONMENTS,
     APPROVAL_DAYS,
+    IMAGE,
 )

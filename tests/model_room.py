@@ -17,7 +17,7 @@ from registry.ports import DatasetRecord, ModelRecord, Principal
 from registry.testing import NOON, InMemoryRegistry, feature, published, view
 from serving.bootstrap import Serving, open_serving
 from serving.gate.evidence import Evidence, Heldout, OfflineSample
-from serving.gate.report import GatePolicy
+from serving.gate.policy import GatePolicy
 from serving.package import Parts
 from serving.signature import Input, Output, Signature
 from serving.testing import FakeLookup
@@ -28,12 +28,15 @@ REFS = tuple(f"stats:{name}@1" for name in COLUMNS)
 SCORE = Output("probability", "FP32", (-1,), 0.0, 1.0)
 PLAIN = Signature(tuple(Input(name) for name in COLUMNS), (SCORE,))
 QUICK = GatePolicy(
+    margin=0.05,
     minimum_positives=50,
     minimum_negatives=50,
     rate_per_second=100,
     seconds=0.5,
     p50_ms=200,
     p99_ms=2000,
+    slower_slack_ms=500,
+    growth_requests=600,
 )
 AUTHOR = Principal("author@example.com", frozenset({"author"}))
 OWNER = Principal("owner@example.com", frozenset({"owner"}))

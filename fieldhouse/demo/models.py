@@ -25,7 +25,8 @@ from registry.kernel.errors import Refused
 from registry.ports import ModelRecord
 from serving.bootstrap import Serving, open_serving
 from serving.gate.evidence import Evidence, Heldout, OfflineSample
-from serving.gate.report import GatePolicy, GateReport
+from serving.gate.policy import GatePolicy
+from serving.gate.report import GateReport
 from serving.package import Parts
 from serving.process import ServerProcess, running_server
 from serving.signature import Output

@@ -10,7 +10,7 @@ from registry.kernel.output import Output, with_output
 from serving.cli.session import facts_of, open_room, principal
 
 if TYPE_CHECKING:
-    from serving.gate.report import GatePolicy
+    from serving.gate.policy import GatePolicy
 
 
 @click.command()
@@ -128,7 +128,7 @@ def gate(
 
 
 def _policy(rate: float, seconds: float, p50_ms: float, p99_ms: float) -> "GatePolicy":
-    from serving.gate.report import GatePolicy
+    from serving.gate.policy import GatePolicy
 
     return GatePolicy(rate_per_second=rate, seconds=seconds, p50_ms=p50_ms, p99_ms=p99_ms)
 

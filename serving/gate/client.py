@@ -1,6 +1,6 @@
 """The gate's eyes: asks a served model over the real HTTP stack, in JSON or binary tensors."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,15 +72,32 @@ class ModelClient:
             raise Invalid(f"the model server answered {reply.status}", reply.body.decode()[:500])
         return _read_answer(reply)
 
-    def score(self, rows: Floats) -> Floats:
-        """The first output of every row, asked in batches; of several columns the last. [n]."""
+    def outputs(self, rows: Floats) -> Floats:
+        """The first output of every row, asked in batches; [n] or [n, w]."""
         output = self._signature.outputs[0].name
         size = max(1, min(_BATCH_ROWS, _BATCH_BYTES // (8 * self._signature.width)))
-        parts = []
-        for start in range(0, len(rows), size):
-            values = self.infer(rows[start : start + size], binary=True).outputs[output]
-            parts.append(values if values.ndim == 1 else values[:, -1])
+        parts = [
+            self.infer(rows[start : start + size], binary=True).outputs[output]
+            for start in range(0, len(rows), size)
+        ]
         return np.concatenate(parts).astype(np.float64)
+
+    def key_requests(self, keys: Mapping[str, Sequence[Any]], most: int) -> list[bytes]:
+        """One HTTP request for each of the first keys, which the server looks features up for."""
+        count = min(most, len(next(iter(keys.values()), ())))
+        return [self._key_request(keys, place) for place in range(count)]
+
+    def _key_request(self, keys: Mapping[str, Sequence[Any]], place: int) -> bytes:
+        inputs = [
+            {
+                "name": tensor.name,
+                "datatype": tensor.datatype,
+                "shape": [1],
+                "data": [keys[tensor.name][place]],
+            }
+            for tensor in self._signature.keys
+        ]
+        return encode_request("POST", self.path, msgspec.json.encode({"inputs": inputs}))
 
 
 def _read_answer(reply: Reply) -> Answer:

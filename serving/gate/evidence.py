@@ -1,13 +1,14 @@
 """What the gate is given to judge by: held-out rows with labels, and an offline sample. No I/O."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.kernel.canonical import digest
 from registry.kernel.errors import Invalid
 
 Floats = NDArray[np.float64]
@@ -17,14 +18,17 @@ Floats = NDArray[np.float64]
 class Heldout:
     """Rows that training never saw.
 
-    `rows` float64 [n, width] in the signature's column order, `labels` [n] of 0 and 1, `baseline`
-    [n] a score to beat while there is no incumbent. `name` says where they are from.
+    `rows` float64 [n, width] in the signature's column order, `labels` [n] (0 and 1, classes
+    from 0, or numbers, by the task), `baseline`
+    [n] a score to beat while there is no incumbent. `name` says where they are from. `slices` are
+    columns of text [n] by name, by whose values the rows are judged apart.
     """
 
     rows: Floats
     labels: NDArray[Any]
     baseline: Floats | None = None
     name: str = ""
+    slices: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def positives(self) -> NDArray[np.bool_]:
@@ -32,8 +36,10 @@ class Heldout:
 
     @property
     def digest(self) -> str:
-        """The digest of rows, labels and baseline, for the report."""
-        return digest_arrays(self.rows, np.asarray(self.labels, np.float64), self.baseline)
+        """The digest of rows, labels, baseline and slices, for the report."""
+        arrays = digest_arrays(self.rows, np.asarray(self.labels, np.float64), self.baseline)
+        cells = {name: [str(cell) for cell in self.slices[name]] for name in sorted(self.slices)}
+        return digest([arrays, cells]) if cells else arrays
 
     def check(self, width: int) -> None:
         """Raises `Invalid` unless the arrays fit each other and the model."""
@@ -44,8 +50,9 @@ class Heldout:
         sizes = {len(self.rows), len(self.labels)}
         if self.baseline is not None:
             sizes.add(len(self.baseline))
+        sizes |= {len(cells) for cells in self.slices.values()}
         if len(sizes) != 1:
-            raise Invalid("held-out rows, labels and baseline differ in length")
+            raise Invalid("held-out rows, labels, baseline and slices differ in length")
 
 
 @dataclass(frozen=True)

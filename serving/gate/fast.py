@@ -12,7 +12,8 @@ from time import perf_counter, sleep
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.gate.report import Check, GatePolicy
+from serving.gate.policy import GatePolicy
+from serving.gate.report import Check
 from serving.wire import Address, Connection
 
 QUESTION = "fast enough?"
@@ -97,6 +98,52 @@ def _objective(check_id: str, found: object, limit: float, numbers: dict[str, ob
     value = float(found)  # type: ignore[arg-type]
     message = f"{check_id[5:]} {value:.2f} ms at the target rate; the objective is {limit:g} ms"
     return Check(check_id, QUESTION, value <= limit, message, {"found_ms": value, **numbers})
+
+
+def check_incumbent(
+    candidate: LoadResult, incumbent: LoadResult, policy: GatePolicy
+) -> list[Check]:
+    """p50 and p99 against the incumbent's under the same load on the same machine."""
+    checks = []
+    for level, name in ((0.5, "p50"), (0.99, "p99")):
+        found, before = candidate.quantile_ms(level), incumbent.quantile_ms(level)
+        limit = before * policy.slower_ratio + policy.slower_slack_ms
+        numbers = {
+            "found_ms": found,
+            "incumbent_ms": before,
+            "limit_ms": limit,
+            "incumbent_curve_ms": latency_curve(incumbent.seconds) if name == "p50" else [],
+        }
+        message = (
+            f"{name} {found:.2f} ms, the incumbent's is {before:.2f} ms; allowed {limit:.2f} ms"
+        )
+        passed = found <= limit  # NaN, an incumbent that answered nothing, is no pass
+        checks.append(Check(f"fast.{name}_incumbent", QUESTION, passed, message, numbers))
+    return checks
+
+
+def check_lookup(result: LoadResult, expected: int, policy: GatePolicy, place: str) -> Check:
+    """p50 and p99 of requests that send entity keys alone, against the same objectives."""
+    p50, p99 = result.quantile_ms(0.5), result.quantile_ms(0.99)
+    answered = len(result.seconds)
+    numbers = {
+        "measured": place,
+        "requests": expected,
+        "answered": answered,
+        "errors": len(result.errors),
+        "p50_ms": p50,
+        "p99_ms": p99,
+        "lookup_curve_ms": latency_curve(result.seconds),
+    }
+    if result.errors or answered < expected:
+        message = f"{expected - answered} of {expected} unanswered, errors: {result.errors[:1]}"
+        return Check("fast.lookup", QUESTION, False, message, numbers)
+    message = (
+        f"with lookup p50 {p50:.2f} ms, p99 {p99:.2f} ms, {place}; the objectives are "
+        f"{policy.p50_ms:g} and {policy.p99_ms:g} ms"
+    )
+    passed = p50 <= policy.p50_ms and p99 <= policy.p99_ms
+    return Check("fast.lookup", QUESTION, passed, message, numbers)
 
 
 def latency_curve(seconds: Sequence[float]) -> list[float]:

@@ -1,75 +1,41 @@
-"""Fits? Memory of a fresh process, read from outside: while loading, at rest, under load."""
+"""Fits? Memory while loading, at rest, under load and while swapping; time; growth. Pure."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
-from registry.kernel.errors import Unavailable
-from serving.gate.report import Check, GatePolicy
+from serving.gate.growth import Growth
+from serving.gate.memory import Footprint, Memory
+from serving.gate.policy import GatePolicy
+from serving.gate.report import Check
+from serving.gate.resources import Measured, ResourceProfile
 
 QUESTION = "fits?"
-_RESET_PEAK = "5"  # proc(5): resets VmHWM to the present resident size
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """Bytes of one process: resident now, and at most since the last reset."""
-
-    resident: int
-    peak: int
-
-
-@dataclass(frozen=True, slots=True)
-class Footprint:
-    """A candidate's memory from import to rest, and how long loading took."""
-
-    imported: Memory
-    loaded: Memory
-    load_seconds: float
-    peak_was_reset: bool
-
-
-def read_memory(pid: int) -> Memory:
-    """Raises `Unavailable` where the system has no /proc or the process is gone."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError as error:
-        raise Unavailable(f"the memory of process {pid} cannot be read", str(error)) from error
-    fields = dict(line.split(":", 1) for line in lines if ":" in line)
-    return Memory(_kilobytes(fields["VmRSS"]), _kilobytes(fields["VmHWM"]))
-
-
-def _kilobytes(text: str) -> int:
-    return int(text.split()[0]) * 1024
-
-
-def reset_peak(pid: int) -> bool:
-    """Let the peak start again from the present size; False where the system forbids it."""
-    try:
-        Path(f"/proc/{pid}/clear_refs").write_text(_RESET_PEAK)
-    except OSError:
-        return False
-    return True
 
 
 def check_memory(footprint: Footprint, after_load: Memory, policy: GatePolicy) -> list[Check]:
-    """The load peak and load time against the policy. `after_load` was read after the load run."""
+    """Peaks and load time against the policy. `after_load` was read after the load run."""
     peak = max(footprint.loaded.peak, after_load.peak)
+    ratio = footprint.loaded.peak / max(1, footprint.loaded.resident)
     numbers = {
         "imported_bytes": footprint.imported.resident,
         "load_peak_bytes": footprint.loaded.peak,
         "rest_bytes": footprint.loaded.resident,
         "under_load_bytes": after_load.resident,
         "peak_bytes": peak,
-        "load_peak_over_rest": footprint.loaded.peak / max(1, footprint.loaded.resident),
         "peak_was_reset": footprint.peak_was_reset,
     }
-    megabytes = f"{footprint.loaded.peak / 1e6:.0f} MB at most while loading"
     message = (
-        f"{megabytes}, {footprint.loaded.resident / 1e6:.0f} MB at rest, {peak / 1e6:.0f} MB in all"
+        f"{_mb(footprint.loaded.peak)} at most while loading, {_mb(footprint.loaded.resident)} at "
+        f"rest, {_mb(peak)} in all; allowed {_mb(policy.max_peak_bytes)}"
     )
     seconds = footprint.load_seconds
     return [
         Check("fits.memory", QUESTION, peak <= policy.max_peak_bytes, message, numbers),
+        Check(
+            "fits.load_peak",
+            QUESTION,
+            ratio <= policy.max_load_peak_over_rest,
+            f"loading takes {ratio:.2f} times what the model then rests in; allowed "
+            f"{policy.max_load_peak_over_rest:g}",
+            {"ratio": ratio, "limit": policy.max_load_peak_over_rest},
+        ),
         Check(
             "fits.load_time",
             QUESTION,
@@ -78,3 +44,66 @@ def check_memory(footprint: Footprint, after_load: Memory, policy: GatePolicy) -
             {"load_seconds": seconds},
         ),
     ]
+
+
+def check_growth(growth: Growth, policy: GatePolicy) -> list[Check]:
+    """Bytes per thousand requests, and processor time a prediction."""
+    per_thousand = growth.per_thousand
+    milliseconds = growth.cpu_seconds * 1e3
+    return [
+        Check(
+            "fits.growth",
+            QUESTION,
+            per_thousand <= policy.max_growth_bytes_per_thousand,
+            f"grows by {per_thousand / 1e3:.0f} kB per thousand requests; allowed "
+            f"{policy.max_growth_bytes_per_thousand / 1e3:.0f} kB",
+            {
+                "bytes_per_thousand": per_thousand,
+                "limit": policy.max_growth_bytes_per_thousand,
+                "requests": growth.requests,
+                "resident_bytes": list(growth.resident),
+            },
+        ),
+        Check(
+            "fits.cpu",
+            QUESTION,
+            milliseconds <= policy.max_cpu_ms,
+            f"{milliseconds:.3f} ms of a processor a request; allowed {policy.max_cpu_ms:g} ms",
+            {"cpu_ms": milliseconds, "limit": policy.max_cpu_ms},
+        ),
+    ]
+
+
+def check_profile(profile: ResourceProfile, findings: list[str]) -> Check:
+    """What to ask a cluster for; fails when the manifests made from it break their schemas."""
+    swap = profile.measured.hot_swap_peak_bytes
+    message = (
+        f"ask for {_mb(profile.memory_request_bytes)} and {profile.cpu_request_millicores}m, limit "
+        f"{_mb(profile.memory_limit_bytes)} (swapping takes {_mb(swap)}), "
+        f"{profile.replicas} replicas"
+    )
+    if findings:
+        message = f"the Kubernetes manifests break their schemas: {'; '.join(findings[:3])}"
+    numbers = {"digest": profile.digest, "findings": findings}
+    return Check("fits.profile", QUESTION, not findings, message, numbers)
+
+
+def measured_of(
+    footprint: Footprint, after_load: Memory, swap: Footprint, growth: Growth, policy: GatePolicy
+) -> Measured:
+    """All measurements of one candidate as one value."""
+    return Measured(
+        rest_bytes=footprint.loaded.resident,
+        load_peak_bytes=footprint.loaded.peak,
+        under_load_bytes=after_load.resident,
+        peak_bytes=max(footprint.loaded.peak, after_load.peak),
+        hot_swap_peak_bytes=swap.loaded.peak,
+        load_seconds=round(footprint.load_seconds, 6),
+        growth_bytes_per_thousand=growth.per_thousand,
+        cpu_seconds_per_prediction=round(growth.cpu_seconds, 9),
+        rate_per_second=float(policy.rate_per_second),
+    )
+
+
+def _mb(size: float) -> str:
+    return f"{size / 1e6:.0f} MB"

@@ -9,6 +9,8 @@ import msgspec
 
 from registry.kernel.canonical import canonical_json, digest_bytes
 from registry.kernel.errors import Corrupt
+from serving.gate.policy import GatePolicy
+from serving.gate.resources import ResourceProfile
 
 LAYOUT = 1
 
@@ -26,32 +28,11 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class GatePolicy:
-    """What a candidate must reach. Recorded whole in the report.
-
-    `margin` is how much lower the candidate's AUC may be than the incumbent's; `confidence` is
-    one-sided. `rate_per_second` for `seconds` is the open-loop load, at which p50 and p99 must
-    stay below their objectives, in milliseconds.
-    """
-
-    margin: float = 0.005
-    confidence: float = 0.95
-    minimum_positives: int = 200
-    minimum_negatives: int = 200
-    rate_per_second: float = 200.0
-    seconds: float = 2.0
-    p50_ms: float = 5.0
-    p99_ms: float = 50.0
-    max_load_seconds: float = 20.0
-    max_peak_bytes: int = 1 << 30
-    tolerance: float = 1e-6
-    parity_tolerance: float = 0.0
-    seed: int = 7
-
-
-@dataclass(frozen=True, slots=True)
 class GateReport:
-    """What was measured about one bundle. Instants are ISO 8601 in UTC."""
+    """What was measured about one bundle. Instants are ISO 8601 in UTC.
+
+    `resources` is None when the candidate could not be measured.
+    """
 
     layout: int
     model: str
@@ -65,6 +46,7 @@ class GateReport:
     checks: tuple[Check, ...]
     data: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
+    resources: ResourceProfile | None = None
 
     def encode(self) -> bytes:
         """Canonical bytes, the same after they are read again: a policy's 100 is written 100.0."""
@@ -74,6 +56,11 @@ class GateReport:
     @property
     def digest(self) -> str:
         return digest_bytes(self.encode())
+
+    @property
+    def profile_digest(self) -> str | None:
+        """The digest of the resource profile, which a reliability engineer approves."""
+        return self.resources.digest if self.resources else None
 
     def check(self, check_id: str) -> Check | None:
         return next((check for check in self.checks if check.id == check_id), None)

@@ -10,7 +10,8 @@ from registry.kernel.errors import FieldhouseError
 from registry.kernel.refs import parse_ref
 from serving.bundle import Manifest
 from serving.gate.evidence import OfflineSample
-from serving.gate.report import Check, GatePolicy, attempt
+from serving.gate.policy import GatePolicy
+from serving.gate.report import Check, attempt
 from serving.ports import FeatureLookup
 
 QUESTION = "same features?"

@@ -1,5 +1,6 @@
 """The port of three methods behind which every model format stands. No format is named here."""
 
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.kernel.errors import Corrupt
+from registry.kernel.errors import Corrupt, Invalid
 from serving.signature import Output
 from serving.signing import TrustedKeys
 from serving.store import Bundle
@@ -115,6 +116,15 @@ def check_start(format_name: str, known: Format, model: bytes) -> None:
 
 
 def shaped(output: Output, values: Array, rows: int) -> Array:
-    """`values` in the output's datatype, [rows] or [rows, w] as the signature says."""
+    """`values` in the output's datatype, [rows] or [rows, w] as the signature says.
+
+    Raises `Invalid` when the model gave another number of them.
+    """
     shape = (rows, *output.shape[1:])
-    return np.asarray(values, DTYPES[output.datatype]).reshape(shape)
+    found = np.asarray(values, DTYPES[output.datatype])
+    if found.size != math.prod(shape):
+        raise Invalid(
+            f"the model gave outputs of shape {list(found.shape)} for {rows} rows",
+            f"{output.name!r} is declared {list(output.shape)}",
+        )
+    return found.reshape(shape)

@@ -7,8 +7,9 @@ import pytest
 
 from serving.gate.evidence import Evidence
 from serving.gate.fast import run_load
-from serving.gate.report import GatePolicy
-from serving.gate.run import GateTools, run_gate
+from serving.gate.policy import GatePolicy
+from serving.gate.run import run_gate
+from serving.gate.watch import GateTools
 from serving.wire import encode_request
 from tests.model_room import (
     AUTHOR,
@@ -56,7 +57,7 @@ def test_a_candidate_worse_than_the_incumbent_is_caught_by_better(room, tmp_path
     room.package(parts(tmp_path, worse_model()), actor=AUTHOR.subject)
     heldout = Evidence(evidence().heldout)
     report = room.gate("delay", None, heldout, QUICK, actor=AUTHOR.subject)
-    assert failing(report) == {"better.auc"}
+    assert failing(report) == {"better.auc", "better.brier"}
     assert report.check("better.auc").numbers["incumbent"] > 0.7
     assert room.registry.models.get("delay").state == "packaged"
 

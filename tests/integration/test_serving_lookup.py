@@ -13,7 +13,7 @@ from featureserver.bootstrap import open_lookup, open_materializer
 from registry.ports import DatasetRecord
 from registry.testing import NOON, InMemoryRegistry
 from serving.bootstrap import open_serving
-from serving.gate.report import GatePolicy
+from serving.gate.policy import GatePolicy
 from serving.gate.same import check_values
 from serving.offline import heldout_of, sample_keys
 from tests.model_room import (

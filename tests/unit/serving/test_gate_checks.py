@@ -8,11 +8,12 @@ import pytest
 from registry.kernel.errors import Corrupt, Invalid
 from registry.testing import InMemoryRegistry, feature, published, view
 from serving.bundle import LAYOUT, Golden, Manifest, ModelFile, TrainedOn
-from serving.gate import better, fast, fits, proper, same
+from serving.gate import better, fast, fits, memory, proper, same
 from serving.gate.client import Answer
 from serving.gate.evidence import Heldout, OfflineSample
 from serving.gate.page import render_page
-from serving.gate.report import Check, GatePolicy, attempt, decode_report
+from serving.gate.policy import GatePolicy
+from serving.gate.report import Check, attempt, decode_report
 from serving.testing import FakeLookup
 from tests.model_room import (
     COLUMNS,
@@ -44,22 +45,22 @@ def verdict(checks):
 def test_a_model_worse_than_the_incumbent_by_more_than_the_margin_fails():
     labels, incumbent = scored(1.0)
     _, worse = scored(3.0, seed=1)
-    found = better.compare_scores(heldout(labels), worse, incumbent, POLICY)
-    assert verdict(found) == {"better.sample": True, "better.auc": False}
+    found = better.compare_outputs(heldout(labels), worse, incumbent, POLICY)
+    assert verdict(found) == {"better.sample": True, "better.auc": False, "better.power": False}
     assert found[1].numbers["difference"] < -POLICY.margin
 
 
 def test_a_model_that_scores_as_the_incumbent_does_passes():
     labels, incumbent = scored(1.0)
-    found = better.compare_scores(heldout(labels), incumbent, incumbent, POLICY)
+    found = better.compare_outputs(heldout(labels), incumbent, incumbent, POLICY)
     assert all(verdict(found).values())
 
 
 def test_without_incumbent_the_baseline_must_be_beaten():
     labels, good = scored(1.0)
     _, weak = scored(9.0, seed=2)
-    assert all(verdict(better.compare_scores(heldout(labels, weak), good, None, POLICY)).values())
-    turned = better.compare_scores(heldout(labels, good), weak, None, POLICY)
+    assert all(verdict(better.compare_outputs(heldout(labels, weak), good, None, POLICY)).values())
+    turned = better.compare_outputs(heldout(labels, good), weak, None, POLICY)
     assert verdict(turned)["better.auc"] is False
 
 
@@ -67,23 +68,23 @@ def test_a_baseline_without_an_opinion_on_some_rows_still_counts():
     labels, good = scored(1.0)
     _, weak = scored(9.0, seed=2)
     weak[:100] = np.nan
-    assert all(verdict(better.compare_scores(heldout(labels, weak), good, None, POLICY)).values())
+    assert all(verdict(better.compare_outputs(heldout(labels, weak), good, None, POLICY)).values())
 
 
 def test_too_few_rows_or_nothing_to_compare_with_is_a_failure():
     labels, good = scored(1.0, count=60)
-    assert verdict(better.compare_scores(heldout(labels), good, good, POLICY)) == {
+    assert verdict(better.compare_outputs(heldout(labels), good, good, POLICY)) == {
         "better.sample": False
     }
     labels, good = scored(1.0)
-    found = better.compare_scores(heldout(labels), good, None, POLICY)[1]
+    found = better.compare_outputs(heldout(labels), good, None, POLICY)[1]
     assert (found.passed, found.ran) == (False, False)
 
 
 def test_scores_that_are_not_numbers_fail():
     labels, good = scored(1.0)
     broken = np.where(np.arange(len(good)) == 7, np.nan, good)
-    found = better.compare_scores(heldout(labels), broken, good, POLICY)
+    found = better.compare_outputs(heldout(labels), broken, good, POLICY)
     assert found[1].passed is False and "1 held-out" in found[1].message
 
 
@@ -185,16 +186,18 @@ def test_one_unanswered_request_or_error_fails_the_load_run():
 
 
 def test_memory_and_load_time_are_held_against_the_policy():
-    small = fits.Memory(100, 120)
-    print_ = fits.Footprint(small, fits.Memory(200, 900), 3.0, True)
+    small = memory.Memory(100, 120)
+    print_ = memory.Footprint(small, memory.Memory(200, 900), 3.0, True)
     policy = GatePolicy(max_peak_bytes=800, max_load_seconds=5)
     assert verdict(fits.check_memory(print_, small, policy)) == {
         "fits.memory": False,
+        "fits.load_peak": False,
         "fits.load_time": True,
     }
     slow = replace(print_, load_seconds=9.0)
     assert verdict(fits.check_memory(slow, small, GatePolicy(max_load_seconds=5))) == {
         "fits.memory": True,
+        "fits.load_peak": False,
         "fits.load_time": False,
     }
 
@@ -202,10 +205,10 @@ def test_memory_and_load_time_are_held_against_the_policy():
 def test_the_peak_of_this_process_is_seen_from_outside_of_python():
     import os
 
-    before = fits.read_memory(os.getpid())
-    reset = fits.reset_peak(os.getpid())
+    before = memory.read_memory(os.getpid())
+    reset = memory.reset_peak(os.getpid())
     block = np.ones(8_000_000)
-    after = fits.read_memory(os.getpid())
+    after = memory.read_memory(os.getpid())
     assert after.peak >= after.resident * 0.99 and after.peak - before.resident < 1e9
     if reset:
         assert after.resident - before.resident > block.nbytes * 0.5

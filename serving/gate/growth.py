@@ -1,0 +1,63 @@
+"""Does memory grow with requests, and what does one cost? A closed loop, read from outside."""
+
+import os
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from registry.kernel.errors import Invalid, Unavailable
+from serving.gate.memory import read_memory
+from serving.wire import Address, Connection
+
+_STEPS = 12
+_WARM_STEPS = 4  # caches and arenas fill up first, in a healthy server as well
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Resident bytes after each step of requests, and processor seconds a request."""
+
+    requests: int
+    resident: tuple[int, ...]
+    cpu_seconds: float
+
+    @property
+    def per_thousand(self) -> int:
+        """Bytes per thousand requests: the median slope between any two steps, after the warm-up.
+
+        One jump of an allocator does not move the median; a leak moves every pair.
+        """
+        kept = list(enumerate(self.resident))[_WARM_STEPS:]
+        slopes = [(b - a) / (j - i) for (i, a), (j, b) in combinations(kept, 2)]
+        step = self.requests / max(1, len(self.resident))
+        return round(statistics.median(slopes) / step * 1000) if slopes else 0
+
+
+def measure_growth(pid: int, address: Address, requests: Sequence[bytes], count: int) -> Growth:
+    """Send `count` requests one after the other. Raises `Invalid` for an answer that is no 200."""
+    size = max(1, count // _STEPS)
+    resident: list[int] = []
+    started = cpu_seconds(pid)
+    with Connection(address) as connection:
+        for step in range(_STEPS):
+            for turn in range(size):
+                reply = connection.send(requests[(step * size + turn) % len(requests)])
+                if reply.status != 200:
+                    raise Invalid(
+                        f"the model server answered {reply.status}", str(reply.body[:200])
+                    )
+            resident.append(read_memory(pid).resident)
+    sent = size * _STEPS
+    return Growth(sent, tuple(resident), (cpu_seconds(pid) - started) / sent)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a process so far, user and system. Raises `Unavailable`."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError as error:
+        raise Unavailable(f"the time of process {pid} cannot be read", str(error)) from error
+    fields = text.rpartition(")")[2].split()  # a process name may hold spaces
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,117 @@
+"""Bad candidates, each caught by the check for its fault, and a sound one that passes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from skops.io import dumps
+
+from registry.kernel.errors import Corrupt, Refused
+from serving.gate.evidence import Evidence, Heldout
+from tests import bad_candidates as bad
+from tests.model_room import (
+    AUTHOR,
+    PLAIN,
+    QUICK,
+    Trained,
+    evidence,
+    flights,
+    looked_up_parts,
+    open_room,
+    parts,
+    released,
+    xgboost_model,
+)
+
+STRICT = replace(QUICK, rate_per_second=150, seconds=1.0, p50_ms=50, p99_ms=80, slower_slack_ms=4)
+FAULTS = [
+    (bad.NanForOneCategory, {"proper.range", "better.auc"}),
+    (bad.WrongShape, {"proper.declared", "better"}),
+    (bad.BatchDependent, {"proper.alone"}),
+    (bad.Unsteady, {"proper.repeats"}),
+    (bad.SlowTail, {"fast.p99"}),
+    (bad.HeavyToLoad, {"fits.load_peak", "fits.memory"}),
+    (bad.Leaking, {"fits.growth"}),
+]
+
+
+@pytest.fixture
+def room(tmp_path):
+    return open_room(tmp_path, FIELDHOUSE_SERVING_SKOPS_TYPES=bad.SKOPS_TYPES)
+
+
+def held_out():
+    """The last column is a category of eight, the last of which is rare."""
+    data = flights(800, seed=11)
+    rows = data.rows.copy()
+    rows[:, 3] = np.arange(800) % 7
+    rows[[400, 600], 3] = 7.0
+    return Evidence(Heldout(rows, data.labels, np.nan_to_num(rows[:, 2]), "drawn with seed 11"))
+
+
+def candidate(folder, kind):
+    made = Trained(f"{kind.__name__}.skops", dumps(kind()), None, PLAIN)
+    return parts(folder, made)
+
+
+def gated(room, folder, kind, policy=STRICT):
+    room.package(candidate(folder, kind), actor=AUTHOR.subject)
+    report = room.gate("delay", None, held_out(), policy, actor="ci")
+    return {check.id for check in report.checks if not check.passed}, report
+
+
+def test_a_sound_candidate_passes_where_the_bad_ones_fail(room, tmp_path):
+    failing, report = gated(room, tmp_path, bad.Sound)
+    assert failing == set(), [c.message for c in report.checks if not c.passed]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "expected"), FAULTS, ids=lambda v: getattr(v, "__name__", ""))
+def test_a_bad_candidate_is_caught_by_the_check_for_its_fault(room, tmp_path, kind, expected):
+    failing, report = gated(room, tmp_path, kind)
+    assert (failing & expected and min(expected) in failing) or expected <= failing
+    harmless = {"fast.p99"} if kind is bad.HeavyToLoad else set()
+    also = {"proper.repeats", "proper.binary", "proper.alone", "proper.range"}
+    assert failing <= expected | also | harmless, [
+        (check.id, check.message) for check in report.checks if not check.passed
+    ]
+
+
+@pytest.mark.slow
+def test_a_candidate_slower_than_the_incumbent_is_caught_though_it_meets_the_objective(
+    room, tmp_path
+):
+    released(room, candidate(tmp_path, bad.Sound))
+    failing, report = gated(room, tmp_path, bad.Slow, replace(STRICT, slower_slack_ms=2))
+    assert "fast.p50_incumbent" in failing and report.check("fast.p50").passed
+
+
+def test_a_pickle_in_disguise_is_refused_when_it_is_packaged(room, tmp_path):
+    import pickle
+
+    made = replace(xgboost_model(), data=pickle.dumps({"trees": 3}))
+    with pytest.raises(Corrupt, match="it is a pickle"):
+        room.package(parts(tmp_path, made), actor=AUTHOR.subject)
+    hidden = Trained("model.skops", dumps(bad.Program()), None, PLAIN)
+    with pytest.raises(Refused, match=r"bad_candidates\.Program"):
+        room.package(parts(tmp_path, hidden), actor=AUTHOR.subject)
+    assert room.registry.models.all() == ()
+
+
+def test_a_type_that_only_the_packager_allows_does_not_load_at_the_gate(room, tmp_path):
+    record = room.package(candidate(tmp_path, bad.Sound), actor=AUTHOR.subject)
+    strict = open_room(tmp_path)
+    strict.registry.models.save(record, AUTHOR.subject, "model:packaged")
+    report = strict.gate("delay", None, held_out(), QUICK, actor="ci")
+    assert not report.check("loads").passed
+    assert "does not allow" in report.check("loads").message
+
+
+@pytest.mark.slow
+def test_a_stale_feature_is_caught_by_the_values_looked_up(room, tmp_path):
+    room.package(looked_up_parts(tmp_path, room), actor=AUTHOR.subject)
+    room.lookup.table["p3"] = dict.fromkeys(room.lookup.table["p3"], 0.25)
+    report = room.gate("delay", None, evidence(), QUICK, actor="ci")
+    failing = [check for check in report.checks if not check.passed]
+    assert [check.id for check in failing] == ["same.values"]
+    assert failing[0].numbers["rows"] == 10
