@@ -12,7 +12,9 @@ from registry.kernel.errors import Invalid
 from registry.kernel.progress import Progress
 from registry.kernel.refs import parse_ref
 from registry.kernel.types import arrow_type
+from training.coverage import Answer
 from training.recipe import ComputedView, Recipe
+from training.served import last_runs, outlived
 from training.spec import TrainingSpec
 from warehouse.engines.port import EVENT_TIME, EXPIRED, Engine
 from warehouse.instants import check_time, in_utc
@@ -25,25 +27,11 @@ Values = Mapping[PinnedFeature, pa.ChunkedArray]
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
-    """How much of a spine one view answered. `expired` rows had a value, older than the ttl."""
-
-    view: str
-    rows: int
-    found: int
-    expired: int
-
-    @property
-    def share(self) -> float:
-        return self.found / self.rows if self.rows else 1.0
-
-
-@dataclass(frozen=True, slots=True)
 class Assembled:
     """The spine with its feature columns behind it, and what each view answered."""
 
     table: pa.Table
-    coverage: tuple[Coverage, ...]
+    answers: tuple[Answer, ...]
 
 
 def assemble(
@@ -54,11 +42,11 @@ def assemble(
     One view is joined at a time. On-demand views are computed afterwards, from what was joined.
     """
     values: dict[PinnedFeature, pa.ChunkedArray] = {}
-    coverage = []
+    answers = []
     for view in recipe.views:
         joined, answered = _join(spine, view, recipe, engine)
         values |= joined
-        coverage.append(answered)
+        answers.append(answered)
         if progress is not None:
             progress.advance()
     for computed in recipe.computed:
@@ -66,12 +54,12 @@ def assemble(
     table = spine
     for feature in recipe.columns:
         table = table.append_column(feature.column, values[feature.pin])
-    return Assembled(table, tuple(coverage))
+    return Assembled(table, tuple(answers))
 
 
 def _join(
     spine: pa.Table, view: PublishedView, recipe: Recipe, engine: Engine
-) -> tuple[Values, Coverage]:
+) -> tuple[Values, Answer]:
     pins = [feature.pin for feature in recipe.of_view(view.key)]
     found = engine.as_of(
         _keys_and_time(spine, view, recipe.spec),
@@ -81,20 +69,42 @@ def _join(
         as_of=recipe.spec.as_of,
         with_expired=True,
     )
-    coverage = Coverage(
+    found = _judged_at_own_time(found, spine, view, recipe.spec)
+    answer = Answer(
         view=view.key,
-        rows=spine.num_rows,
-        found=spine.num_rows - found.column(EVENT_TIME).null_count,
-        expired=pc.sum(found.column(EXPIRED)).as_py() or 0,
+        join_keys=tuple(key.name for key in view.join_keys),
+        found=found.column(EVENT_TIME).is_valid(),
+        expired=found.column(EXPIRED),
     )
-    return {pin: found.column(pin.feature) for pin in pins}, coverage
+    return {pin: found.column(pin.feature) for pin in pins}, answer
 
 
 def _keys_and_time(spine: pa.Table, view: PublishedView, spec: TrainingSpec) -> pa.Table:
     """All of the spine that a join reads; its other columns are not carried through."""
     check_time(spec.time_column, spine.schema.field(spec.time_column).type, "the spine")
     time = in_utc(spine.column(spec.time_column), spec.time_zone)
+    if spec.as_served is not None:
+        time = last_runs(time, spec.as_served, spec.time_zone)
     return spine.select([key.name for key in view.join_keys]).append_column(_TIME, time)
+
+
+def _judged_at_own_time(
+    found: pa.Table, spine: pa.Table, view: PublishedView, spec: TrainingSpec
+) -> pa.Table:
+    """As served, a value was found at a run before the row; a lookup judges its ttl at the row."""
+    late = None
+    if spec.as_served is not None:
+        times = spine.column(spec.time_column)
+        late = outlived(found.column(EVENT_TIME), times, view, spec.time_zone)
+    if late is None:
+        return found
+    columns = [
+        pc.or_(column, late)
+        if name == EXPIRED
+        else pc.if_else(late, pa.scalar(None, column.type), column)
+        for name, column in zip(found.column_names, found.columns, strict=True)
+    ]
+    return pa.table(columns, schema=found.schema)
 
 
 def _compute(

@@ -5,7 +5,7 @@ from typing import cast
 from registry.kernel.errors import Invalid
 from registry.kernel.settings import Settings
 from registry.ports import Registry
-from registry.settings import HOME, clock_of
+from registry.settings import HOME, INTERVAL, clock_of
 from training.build import Training
 from training.checks import Limits
 from training.describe import QualityPolicy
@@ -45,6 +45,7 @@ def open_training(
         quality=cast(QualityPolicy, policy),
         project=settings.root,
         actor=actor or environ.get("USER") or environ.get("LOGNAME") or "unknown",
+        interval_seconds=float(settings.get(INTERVAL)),
     )
 
 

@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pyarrow as pa
 
+from registry.core.published import Published
 from registry.kernel.clock import Clock
 from registry.kernel.errors import Conflict, Refused
 from registry.kernel.progress import progress
@@ -20,12 +20,13 @@ from training.dataset import TrainingSet
 from training.describe import QualityPolicy, check_quality, describe
 from training.diff import DatasetDiff, compare
 from training.manifest import Manifest, SnapshotFacts
+from training.maturity import Ripe, ripe_rows
 from training.recipe import Recipe, make_recipe
+from training.request import Options, make_spec
 from training.revision import code_revision
 from training.sources import KeptSource, keep_sources, pin_kept
 from training.spec import TrainingSpec, check_name, named_features
-from training.spine import read_spine
-from training.splits import Splits
+from training.spine import read_spine, spine_text
 from training.verify import Verification, verify_set
 from training.writer import DatasetFolder
 from warehouse.content import content_hash
@@ -48,6 +49,7 @@ class Training:
     quality: QualityPolicy
     project: Path
     actor: str
+    interval_seconds: float = 3600.0
 
     def build(
         self,
@@ -56,12 +58,7 @@ class Training:
         features: str | Sequence[str],
         label: str | None = None,
         time_column: str = "event_timestamp",
-        *,
-        splits: Splits | None = None,
-        time_zone: str = "UTC",
-        as_of: datetime | None = None,
-        full_feature_names: bool = False,
-        allow_deprecated: str | None = None,
+        **options: Unpack[Options],
     ) -> TrainingSet:
         """Join features to each row of a spine as they were known at the row's time, and keep it.
 
@@ -77,29 +74,20 @@ class Training:
         """
         check_name(name)
         state = self.registry.published()
-        table = read_spine(spine, self.engine)
         refs, service = named_features(features, state)
-        spec = TrainingSpec(
-            name=name,
-            features=refs,
-            time_column=time_column,
-            label=label,
-            service=service,
-            full_feature_names=full_feature_names,
-            time_zone=time_zone,
-            as_of=as_of,
-            splits=splits,
-            allow_deprecated=allow_deprecated,
-        )
+        asked = TrainingSpec(name, refs, time_column, label, service, spine=spine_text(spine))
+        spec = make_spec(asked, options, self.interval_seconds)
+        table = read_spine(spine, self.engine)
         recipe = make_recipe(spec, state, table.column_names)
         self._check_free(name, recipe)
-        kept, assembled = self._assemble(table, recipe)
-        spine_kept = self.snapshots.keep(table.to_reader())
+        ripe = self._ripe(table, spec)
+        kept, assembled = self._assemble(ripe.table, recipe)
+        spine_kept = self.snapshots.keep(ripe.table.to_reader())
         facts = SnapshotFacts(
             "spine", spine_kept.digest, spine_kept.rows, tuple(table.column_names)
         )
-        manifest = self._manifest(recipe, assembled, kept, facts, state.number, state.namespace)
-        return self._keep(assembled.table, manifest)
+        manifest = self._manifest(recipe, assembled, kept, facts, state)
+        return self._keep(assembled.table, replace(manifest, immature=ripe.left_out))
 
     def load(self, name: str) -> TrainingSet:
         """The training set of that name; raises `NotFound` or `Corrupt`."""
@@ -122,6 +110,11 @@ class Training:
         if self.datasets.has(name) and self.load(name).manifest.recipe != recipe:
             raise _taken(name, "it was made by another recipe")
 
+    def _ripe(self, table: pa.Table, spec: TrainingSpec) -> Ripe:
+        if spec.maturity is None:
+            return Ripe(table, 0)
+        return ripe_rows(table, spec.maturity, spec.time_column, spec.time_zone, self.clock())
+
     def _assemble(
         self, spine: pa.Table, recipe: Recipe
     ) -> tuple[tuple[KeptSource, ...], Assembled]:
@@ -135,8 +128,7 @@ class Training:
         assembled: Assembled,
         kept: tuple[KeptSource, ...],
         spine: SnapshotFacts,
-        published_number: int,
-        namespace: str,
+        state: Published,
     ) -> Manifest:
         described = describe(assembled, recipe, self.limits, self.clock())
         quality, failures = check_quality(recipe.views, kept, self.snapshots, self.quality)
@@ -149,7 +141,7 @@ class Training:
             columns=described.columns,
             recipe=recipe,
             snapshots=(spine, *(one.facts for one in kept)),
-            coverage=assembled.coverage,
+            coverage=described.coverage,
             findings=(*described.findings, *failures),
             quality=quality,
             profiles=described.profiles,
@@ -157,8 +149,8 @@ class Training:
             engine=self.engine.name,
             library=_library(),
             code_revision=code_revision(self.project),
-            published_number=published_number,
-            namespace=namespace,
+            published_number=state.number,
+            namespace=state.namespace,
         )
 
     def _keep(self, table: pa.Table, manifest: Manifest) -> TrainingSet:

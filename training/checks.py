@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from registry.core.findings import Finding, Severity
-from training.assemble import Coverage
+from training.coverage import Coverage
 from warehouse.instants import ticks_of, ticks_of_column
 from warehouse.profiles import ColumnProfile
 from warehouse.sketches import distance

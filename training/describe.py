@@ -14,6 +14,7 @@ from registry.kernel.errors import Refused
 from training import checks
 from training.assemble import Assembled
 from training.checks import Limits
+from training.coverage import Coverage, measure
 from training.manifest import Column, PartFacts, Role, ViewQuality
 from training.recipe import Recipe
 from training.sources import KeptSource
@@ -35,6 +36,7 @@ class Description:
     profiles: dict[str, ColumnProfile]
     parts: tuple[PartFacts, ...]
     findings: tuple[Finding, ...]
+    coverage: tuple[Coverage, ...]
 
 
 def describe(assembled: Assembled, recipe: Recipe, limits: Limits, now: datetime) -> Description:
@@ -43,7 +45,8 @@ def describe(assembled: Assembled, recipe: Recipe, limits: Limits, now: datetime
     profiles = profile_table(table)
     names = [column.column for column in recipe.columns if column.column is not None]
     found = list(lifecycle_notices(recipe.features, spec.allow_deprecated))
-    found += checks.check_coverage(assembled.coverage, limits)
+    coverage = tuple(measure(answer, table) for answer in assembled.answers)
+    found += checks.check_coverage(coverage, limits)
     found += checks.check_constants({name: profiles[name] for name in names})
     found += checks.check_future(table.column(spec.time_column), now, spec.time_zone)
     if spec.label is not None:
@@ -52,7 +55,7 @@ def describe(assembled: Assembled, recipe: Recipe, limits: Limits, now: datetime
     if spec.splits is not None:
         parts, more = _describe_parts(table, recipe, spec.splits, names)
         found += [finding for finding in more if finding.subject not in _constant(found)]
-    return Description(describe_columns(table, recipe), profiles, parts, tuple(found))
+    return Description(describe_columns(table, recipe), profiles, parts, tuple(found), coverage)
 
 
 def describe_columns(table: pa.Table, recipe: Recipe) -> tuple[Column, ...]:

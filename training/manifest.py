@@ -10,7 +10,7 @@ from registry.core.definitions import Source
 from registry.core.findings import Finding
 from registry.kernel.canonical import digest_bytes
 from registry.kernel.errors import Corrupt
-from training.assemble import Coverage
+from training.coverage import Coverage
 from training.recipe import Recipe
 from training.splits import Splits
 from warehouse.profiles import ColumnProfile
@@ -63,7 +63,8 @@ class ViewQuality:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything about one training set. All that is in it is decided once, at build."""
+    """Everything about one training set. All that is in it is decided once, at build. `immature`
+    counts the spine's rows that were left out because their label was not known yet."""
 
     name: str
     created_at: datetime
@@ -84,6 +85,7 @@ class Manifest:
     published_number: int
     namespace: str
     layout: int = LAYOUT
+    immature: int = 0
 
     @property
     def label(self) -> str | None:

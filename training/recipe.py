@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from registry.core.published import PinnedFeature, Published, PublishedOnDemand, PublishedView
 from registry.kernel.errors import Misuse, nearest_names
+from training.maturity import check_maturity
 from training.spec import ChosenFeature, TrainingSpec, choose_features
 
 
@@ -64,6 +65,8 @@ def _check_columns(spec: TrainingSpec, columns: list[str]) -> None:
     for what, column in (("time column", spec.time_column), ("label", spec.label)):
         if column is not None and column not in columns:
             raise _missing(what, column, columns)
+    if spec.maturity is not None:
+        check_maturity(spec.maturity, columns)
 
 
 def _check_keys(recipe: Recipe, columns: list[str]) -> None:

@@ -10,9 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from registry.core.definitions import Expectation
 from registry.core.findings import Finding
 from registry.core.published import PinnedFeature, Published, PublishedFeature, PublishedService
 from registry.kernel.errors import FieldhouseError, Gone, Invalid, Misuse, NotFound, Refused
+from training.maturity import Maturity
+from training.served import AsServed
 from training.splits import Splits
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
@@ -22,7 +25,8 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
 class TrainingSpec:
     """The request, as the manifest keeps it. `features` are references as they were written;
     `service` is the feature service they came from. `time_zone` is that of spine times without
-    one; `as_of` holds created times against one instant instead of each row's time."""
+    one; `as_of` holds created times against one instant instead of each row's time. `spine` is
+    the spine's query or path, when it was one. See `training.request` for the others."""
 
     name: str
     features: tuple[str, ...]
@@ -34,6 +38,10 @@ class TrainingSpec:
     as_of: datetime | None = None
     splits: Splits | None = None
     allow_deprecated: str | None = None
+    as_served: AsServed | None = None
+    maturity: Maturity | None = None
+    expectations: tuple[Expectation, ...] = ()
+    spine: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,16 @@ def read_spine(spine: Any, engine: Engine) -> pa.Table:
     return table.replace_schema_metadata(None)
 
 
+def spine_text(spine: Any) -> str | None:
+    """What a manifest can say of where a spine came from: its query or path, else nothing."""
+    return str(spine) if isinstance(spine, str | Path) else None
+
+
+def is_query(text: str) -> bool:
+    """Whether a spine's text is a query rather than a path."""
+    return _QUERY.match(text) is not None
+
+
 def _table(spine: Any, engine: Engine) -> pa.Table:
     if isinstance(spine, pa.Table):
         return spine
@@ -34,7 +44,7 @@ def _table(spine: Any, engine: Engine) -> pa.Table:
         return pa.Table.from_batches([spine])
     if isinstance(spine, pa.RecordBatchReader):
         return spine.read_all()
-    if isinstance(spine, str) and _QUERY.match(spine):
+    if isinstance(spine, str) and is_query(spine):
         return engine.query(spine)
     if isinstance(spine, str | Path):
         return _read_files(spine)

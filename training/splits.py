@@ -26,11 +26,13 @@ class TimeSplit:
     """Parts one after the other in time: each ends before its instant, the last has None.
 
     A row within `gap_seconds` before an end belongs to no part: its label may only have become
-    known after the next part began. So does a row without a time.
+    known after the next part began. Nor does one whose time in `known_column`, when its label was
+    known, is not before its part's end. Nor does a row without a time.
     """
 
     parts: tuple[tuple[str, datetime | None], ...]
     gap_seconds: float = 0.0
+    known_column: str | None = None
     kind: str = "time"
 
     @property
@@ -107,7 +109,11 @@ def split_by_group(column: str, shares: Mapping[str, float], seed: str = "") -> 
 def assign_parts(table: pa.Table, time_column: str, splits: Splits, zone: str) -> Part:
     """For each row the number of its part, -1 for none."""
     if splits.by_time is not None:
-        return _by_time(table.column(time_column), splits.by_time, zone)
+        parts = _by_time(table.column(time_column), splits.by_time, zone)
+        if splits.by_time.known_column is not None:
+            known = table.column(splits.by_time.known_column)
+            parts[_known_late(known, parts, splits.by_time, zone)] = -1
+        return parts
     group = splits.chosen
     assert isinstance(group, GroupSplit)
     if group.column not in table.column_names:
@@ -134,6 +140,14 @@ def _by_time(column: pa.ChunkedArray, split: TimeSplit, zone: str) -> Part:
     parts[parts >= len(split.parts)] = -1
     parts[ticks.is_null().to_numpy()] = -1
     return parts
+
+
+def _known_late(column: pa.ChunkedArray, parts: Part, split: TimeSplit, zone: str) -> Any:
+    """Which rows have a label that was not known when their part ended."""
+    ticks = ticks_of_column(column, "us", zone)
+    never = np.iinfo(np.int64).max
+    ends = [never if end is None else ticks_of(end, "us") for _, end in split.parts]
+    return ticks.fill_null(never).to_numpy() >= np.array([*ends, never], dtype=np.int64)[parts]
 
 
 def _by_group(column: pa.ChunkedArray, split: GroupSplit) -> Part:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.warehouses import hour, hours
-from training.assemble import Coverage
+from training.coverage import Coverage
 from training.checks import (
     Limits,
     check_constants,
