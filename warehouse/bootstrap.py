@@ -11,8 +11,9 @@ from warehouse.catalog import read_catalog
 from warehouse.engines.duckdb import DuckDBEngine
 from warehouse.engines.duckdb_errors import translated
 from warehouse.engines.port import Engine
+from warehouse.evaluated import EvaluatedQueries
 from warehouse.samples import NewestValues
-from warehouse.settings import MEMORY_LIMIT, THREADS, TIME_ZONE
+from warehouse.settings import EVALUATED_BYTES, MEMORY_LIMIT, THREADS, TIME_ZONE
 from warehouse.sql import literal
 
 
@@ -30,7 +31,8 @@ def open_engine(settings: Settings) -> Engine:
     with translated("open the warehouse"):
         _limit(connection, settings, home)
         _shut_in(connection, (*catalog.folders(), str(home)))
-    return DuckDBEngine(connection, catalog, str(settings.get(TIME_ZONE)))
+    evaluated = EvaluatedQueries(home / "evaluated", int(settings.get(EVALUATED_BYTES)))
+    return DuckDBEngine(connection, catalog, evaluated, str(settings.get(TIME_ZONE)))
 
 
 def open_samples(settings: Settings) -> SampleReader:

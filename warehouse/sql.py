@@ -12,14 +12,13 @@ import pyarrow as pa
 from registry.kernel.types import element_type
 from warehouse.asof import AsOfPlan
 from warehouse.history import HistoryColumn
-from warehouse.instants import UTC_NAMES, Unit, is_nanoseconds
+from warehouse.instants import PER_SECOND, UTC_NAMES, Unit, is_nanoseconds
 
 HISTORY = "fh_history"
 TIED = "fh_tied"
-VISIBLE = "fh_visible"
-SPINE = "fh_spine"
+SAME = "fh_same"
+CODES = "fh_codes"
 WANTED = "fh_wanted"
-SOURCE = "fh_source"
 
 _SQL_TYPES = {
     "bool": "BOOLEAN",
@@ -35,6 +34,8 @@ _SQL_TYPES = {
 }
 # Outside 1678..2261 nanoseconds since 1970 do not fit 64 bits.
 _NANOSECOND_RANGE = (-9_214_560_000_000_000, 9_183_110_400_000_000)
+_MICROSECOND_RANGE = 9_000_000_000_000_000_000  # DuckDB's timestamps end a little after
+_DAY = 86_400 * PER_SECOND["us"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,17 @@ class Relation:
 
     def type_of(self, column: str) -> pa.DataType:
         return self.schema.field(column).type
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a scan may leave out: events after `latest` or before `earliest` (ticks), and, where the
+    one integer key is its own code, keys outside `least` to `greatest`."""
+
+    latest: int
+    earliest: int | None = None
+    least: int | None = None
+    greatest: int = 0
 
 
 def quote(name: str) -> str:
@@ -68,16 +80,6 @@ def parquet_relation(files: Sequence[str], schema: pa.Schema, zone: str) -> Rela
 
 def parquet_text(files: Sequence[str]) -> str:
     return f"read_parquet([{', '.join(map(literal, files))}])"
-
-
-def table_relation(schema: pa.Schema, zone: str) -> Relation:
-    """Rows of an evaluated query, kept in a temporary table."""
-    return Relation(SOURCE, "rowid", schema, zone)
-
-
-def keep_query(query: str) -> str:
-    """Evaluate a query once, so that its rows have positions."""
-    return f"CREATE TEMP TABLE {SOURCE} AS {query.rstrip().rstrip(';')}"
 
 
 def key_names(count: int) -> list[str]:
@@ -138,25 +140,97 @@ def sql_type(dtype: str) -> str:
     return f"{sql_type(inner)}[]" if inner else _SQL_TYPES.get(dtype, "VARCHAR")
 
 
-def make_history(plan: AsOfPlan, relation: Relation) -> str:
-    """Keys, times and position of each row that can be found at all."""
+def scan(plan: AsOfPlan, relation: Relation, bounds: Bounds) -> str:
+    """The history rows that some spine row may take: code, event, pos, and created where known.
+
+    Codes come from the table of codes, or are the one integer key less its least value.
+    """
+    columns = [f"{_code(bounds)} AS code", "event", "pos"]
+    columns += ["created"] if plan.history.created else []
+    joined = "" if bounds.least is not None else f" JOIN {CODES} c ON {_coded(plan)}"
+    kept = [f"event <= {bounds.latest}"]
+    kept += [f"created <= {bounds.latest}"] if plan.late_rows else []
+    kept += [f"event >= {bounds.earliest}"] if bounds.earliest is not None else []
+    if bounds.least is not None:
+        kept.append(f"k0 BETWEEN {bounds.least} AND {bounds.greatest}")
+    rows = _history(plan, relation, _coarse(plan, relation, bounds))
+    return f"SELECT {', '.join(columns)} FROM {rows} h{joined} WHERE {' AND '.join(kept)}"
+
+
+def _code(bounds: Bounds) -> str:
+    return "c.code" if bounds.least is None else f"(k0 - ({bounds.least}))"
+
+
+def _coded(plan: AsOfPlan) -> str:
+    return _equal("h", "c", ", ".join(key_names(len(plan.history.keys))))
+
+
+def _coarse(plan: AsOfPlan, relation: Relation, bounds: Bounds) -> str:
+    """Bounds on the event column itself, a day too wide, by which files and row groups are left
+    unread; nothing when the column is not of whole micro- or milliseconds."""
+    arrow, name = relation.type_of(plan.history.event), quote(plan.history.event)
+    if not pa.types.is_timestamp(arrow) or is_nanoseconds(arrow):
+        return ""
+    kind = "TIMESTAMP" if arrow.tz is None else "TIMESTAMPTZ"
+    limits = [("<=", bounds.latest, _DAY)]
+    limits += [(">=", bounds.earliest, -_DAY)] if bounds.earliest is not None else []
+    found = []
+    for sign, tick, margin in limits:
+        micros = tick // (PER_SECOND[plan.unit] // PER_SECOND["us"]) + margin
+        if abs(micros) < _MICROSECOND_RANGE:
+            instant = f"make_timestamp({micros})"
+            instant = instant if arrow.tz is None else f"timezone('UTC', {instant})"
+            found.append(f"{name} {sign} {instant}::{kind}")
+    return " AND ".join(found)
+
+
+def _history(plan: AsOfPlan, relation: Relation, where: str = "") -> str:
+    """A subquery of keys, times and position of each row that can be found at all."""
     history = plan.history
     event = ticks(relation, history.event, plan.unit)
-    created = ticks(relation, history.created, plan.unit) if history.created else event
     keys = [
         f"{key_expression(key, relation.type_of(key.source_column))} AS k{place}"
         for place, key in enumerate(history.keys)
     ]
+    created = ticks(relation, history.created, plan.unit) if history.created else event
+    columns = ", ".join([f"{relation.position} AS pos", *keys, f"{event} AS event"])
     found = [f"k{place} IS NOT NULL" for place in range(len(keys))]
     found.append("event IS NOT NULL")
     if plan.created_until is not None:
         found.append(f"created <= {plan.created_until}")
-    columns = ", ".join([f"{relation.position} AS pos", *keys, f"{event} AS event"])
     return (
-        f"CREATE TEMP TABLE {HISTORY} AS SELECT * FROM "
-        f"(SELECT {columns}, coalesce({created}, {event}) AS created FROM {relation.text}) "
-        f"WHERE {' AND '.join(found)}"
+        f"(SELECT * FROM (SELECT {columns}, coalesce({created}, {event}) AS created "
+        f"FROM {relation.text}{f' WHERE {where}' if where else ''}) WHERE {' AND '.join(found)})"
     )
+
+
+def make_history(plan: AsOfPlan, relation: Relation) -> str:
+    """Keys, times and position of each row that can be found at all."""
+    return f"CREATE TEMP TABLE {HISTORY} AS SELECT * FROM {_history(plan, relation)}"
+
+
+def make_tied_history(plan: AsOfPlan, relation: Relation, bounds: Bounds) -> str:
+    """The same for the rows alone whose code and times are in the table of ties."""
+    joined = "" if bounds.least is not None else f" JOIN {CODES} c ON {_coded(plan)}"
+    return (
+        f"CREATE TEMP TABLE {HISTORY} AS SELECT h.* FROM {_history(plan, relation)} h{joined} "
+        f"JOIN {SAME} s ON s.code = {_code(bounds)} AND s.event = h.event "
+        "AND s.created = h.created"
+    )
+
+
+def winners_of_ties(plan: AsOfPlan, bounds: Bounds) -> str:
+    """The one row left of each tie: its slot and position."""
+    joined = "" if bounds.least is not None else f" JOIN {CODES} c ON {_coded(plan)}"
+    return (
+        f"SELECT s.slot, h.pos FROM {HISTORY} h{joined} JOIN {SAME} s "
+        f"ON s.code = {_code(bounds)} AND s.event = h.event AND s.created = h.created"
+    )
+
+
+def first_event(plan: AsOfPlan, relation: Relation) -> str:
+    """The ticks of the oldest event of all."""
+    return f"SELECT min({ticks(relation, plan.history.event, plan.unit)}) FROM {relation.text}"
 
 
 def find_tie(plan: AsOfPlan) -> str:
@@ -180,33 +254,6 @@ def keep_tied(plan: AsOfPlan, relation: Relation) -> str:
 
 def drop_losers() -> str:
     return f"DELETE FROM {HISTORY} WHERE pos IN (SELECT pos FROM {TIED} WHERE place > 1)"
-
-
-def make_visible(plan: AsOfPlan) -> str:
-    """Each row from the moment it became visible, less those that a newer row stood before.
-
-    Afterwards the moments of one key are distinct, and the last one at or before t is the newest.
-    """
-    keys = ", ".join(key_names(len(plan.history.keys)))
-    seen = "greatest(event, created)" if plan.late_rows else "event"
-    return (
-        f"CREATE TEMP TABLE {VISIBLE} AS SELECT {keys}, seen, event, created, pos FROM ("
-        f"SELECT *, max(age) OVER (PARTITION BY {keys} ORDER BY seen, age DESC "
-        "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS newest "
-        f"FROM (SELECT *, {seen} AS seen, {_age()} AS age FROM {HISTORY})) WHERE age = newest"
-    )
-
-
-def match(plan: AsOfPlan, visible: str) -> str:
-    """Spine positions with the history row found, and whether it is older than the ttl."""
-    keys = key_names(len(plan.history.keys))
-    seen = "seen" if visible == VISIBLE else "event"
-    expired = "false" if plan.ttl is None else f"h.event < s.t - {plan.ttl}"
-    return (
-        f"SELECT s.pos AS spine_pos, h.pos AS history_pos, h.event, h.created, "
-        f"{expired} AS expired FROM (SELECT * FROM {SPINE} WHERE t IS NOT NULL) s "
-        f"ASOF JOIN {visible} h ON {_equal('s', 'h', ', '.join(keys))} AND s.t >= h.{seen}"
-    )
 
 
 def fetch(relation: Relation, columns: Sequence[HistoryColumn]) -> str:

@@ -21,6 +21,7 @@ from registry.core.published import PublishedView
 from registry.kernel.errors import Misuse, NotFound
 from registry.kernel.types import arrow_type
 from warehouse.asof import check_as_of
+from warehouse.content import content_hash
 from warehouse.engines.port import CREATED_TIME, EVENT_TIME, EXPIRED
 from warehouse.history import History, HistoryColumn, history_of
 
@@ -65,6 +66,10 @@ class InMemoryEngine:
 
     def query(self, sql: str) -> pa.Table:
         raise Misuse("the in-memory warehouse knows no SQL", sql)
+
+    def mark(self, source: Source) -> str | None:
+        table = self._table(source)
+        return content_hash(table.to_reader())
 
     @contextmanager
     def read(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -16,10 +17,13 @@ from warehouse import sql
 from warehouse.asof import AsOfPlan, plan_as_of
 from warehouse.catalog import Catalog
 from warehouse.engines.duckdb_errors import translated
-from warehouse.engines.duckdb_queries import check_query, tables_read
-from warehouse.engines.matches import Matches, assemble
+from warehouse.engines.duckdb_join import SCAN_ROWS, DuckDBJoin
+from warehouse.engines.duckdb_queries import check_query, is_settled, tables_read
+from warehouse.engines.matches import assemble
+from warehouse.engines.payload import unchanged
 from warehouse.engines.port import CREATED_TIME, EVENT_TIME
 from warehouse.engines.spines import check_spine, ready_spine
+from warehouse.evaluated import EvaluatedQueries, mark_of
 from warehouse.history import HistoryColumn
 from warehouse.instants import instants_of, ticks_of
 
@@ -34,8 +38,10 @@ class DuckDBEngine:
 
     connection: Connection
     catalog: Catalog
+    evaluated: EvaluatedQueries
     time_zone: str = "UTC"
     pins: Mapping[Source, Path] = field(default_factory=dict)
+    scan_rows: int = SCAN_ROWS
 
     @property
     def name(self) -> str:
@@ -49,14 +55,21 @@ class DuckDBEngine:
 
     def schema(self, source: Source) -> pa.Schema:
         with self._cursor(f"read the columns of source {source.name!r}") as cursor:
-            files = self._files(source)
-            if files is not None:
-                return _schema(cursor, f"SELECT * FROM {sql.parquet_text(files)}")
-            return _schema(cursor, self._prepared(cursor, source.query or ""))
+            if source.kind == "sql" and source not in self.pins:
+                return _schema(cursor, self._prepared(cursor, source.query or ""))
+            return _schema(cursor, f"SELECT * FROM {sql.parquet_text(self._files(source))}")
 
     def query(self, sql_text: str) -> pa.Table:
         with self._cursor("run a query over the warehouse") as cursor:
             return cursor.sql(self._prepared(cursor, sql_text)).to_arrow_table()
+
+    def mark(self, source: Source) -> str | None:
+        if source in self.pins:
+            return str(self.pins[source])
+        with self._cursor(f"look for the files of source {source.name!r}"):
+            if source.kind != "sql":
+                return mark_of(self.name, "", self.catalog.files(source.table or source.name))
+            return self._query_mark(source.query or "")
 
     @contextmanager
     def read(
@@ -64,12 +77,7 @@ class DuckDBEngine:
     ) -> Iterator[pa.RecordBatchReader]:
         chosen = ", ".join(map(sql.quote, columns)) if columns is not None else "*"
         with self._cursor(f"read source {source.name!r}") as cursor:
-            files = self._files(source)
-            text = (
-                sql.parquet_text(files)
-                if files is not None
-                else f"({self._prepared(cursor, source.query or '')})"
-            )
+            text = sql.parquet_text(self._files(source))
             yield cursor.sql(f"SELECT {chosen} FROM {text}").to_arrow_reader(BATCH_ROWS)
 
     def as_of(
@@ -84,14 +92,15 @@ class DuckDBEngine:
     ) -> pa.Table:
         check_spine(spine, time_column, view)
         with self._cursor(f"join view {view.key!r} at each row's time") as cursor:
-            relation = self._relation(cursor, view.source.history)
-            time = spine.schema.field(time_column).type
-            plan = plan_as_of(view, features, relation.schema, time, as_of)
-            _load_history(cursor, plan, relation)
-            ready = ready_spine(spine, time_column, plan.history.keys, plan, self.time_zone)
-            found = _match(cursor, plan, ready)
-            payload = _fetch(cursor, plan, relation, found)
-            return assemble(found, payload, plan, with_expired)
+            files = self._files(view.source.history)
+            with unchanged(files):
+                relation = self._relation(cursor, files)
+                time = spine.schema.field(time_column).type
+                plan = plan_as_of(view, features, relation.schema, time, as_of)
+                join = DuckDBJoin(cursor, plan, relation, files, self.scan_rows)
+                ready = ready_spine(spine, time_column, plan.history.keys, plan, self.time_zone)
+                found = join.match(ready, with_expired)
+                return assemble(found, partial(join.fetch, found), plan, with_expired)
 
     def latest(
         self, view: PublishedView, *, since: datetime | None, until: datetime
@@ -99,7 +108,7 @@ class DuckDBEngine:
         asked = f"read the newest rows of view {view.key!r}"
         with ExitStack() as stack:
             cursor = stack.enter_context(self._cursor(asked))
-            relation = self._relation(cursor, view.source.history)
+            relation = self._relation(cursor, self._files(view.source.history))
             names = [feature.name for feature in view.features]
             plan = plan_as_of(view, names, relation.schema)
             _load_history(cursor, plan, relation)
@@ -120,24 +129,35 @@ class DuckDBEngine:
         finally:
             cursor.close()
 
-    def _files(self, source: Source) -> tuple[str, ...] | None:
-        """The Parquet files that hold a source; None for a query that has not been kept."""
+    def _files(self, source: Source) -> tuple[str, ...]:
+        """The Parquet files that hold a source; a query is evaluated, unless it has been."""
         if source in self.pins:
             return (str(self.pins[source]),)
-        return self.catalog.files(source.table or source.name) if source.kind != "sql" else None
+        if source.kind != "sql":
+            return self.catalog.files(source.table or source.name)
+        query = source.query or ""
+        mark = self._query_mark(query)
+        return (str(self.evaluated.keep(mark, partial(self._evaluate, query))),)
+
+    def _query_mark(self, query: str) -> str | None:
+        checked = check_query(query)
+        if not is_settled(checked):
+            return None
+        files = [file for table in tables_read(checked) for file in self.catalog.files(table)]
+        return mark_of(self.name, checked, files)
+
+    @contextmanager
+    def _evaluate(self, query: str) -> Iterator[pa.RecordBatchReader]:
+        with self._cursor("evaluate a source's query") as cursor:
+            yield cursor.sql(self._prepared(cursor, query)).to_arrow_reader(BATCH_ROWS)
 
     def _file_schema(self, files: Sequence[str]) -> pa.Schema:
         with self._cursor(f"read the columns of {files[0]}") as cursor:
             return _schema(cursor, f"SELECT * FROM {sql.parquet_text(files)}")
 
-    def _relation(self, cursor: Connection, source: Source) -> sql.Relation:
-        files = self._files(source)
-        if files is not None:
-            schema = _schema(cursor, f"SELECT * FROM {sql.parquet_text(files)}")
-            return sql.parquet_relation(files, schema, self.time_zone)
-        cursor.execute(sql.keep_query(self._prepared(cursor, source.query or "")))
-        schema = _schema(cursor, f"SELECT * FROM {sql.SOURCE}")
-        return sql.table_relation(schema, self.time_zone)
+    def _relation(self, cursor: Connection, files: Sequence[str]) -> sql.Relation:
+        schema = _schema(cursor, f"SELECT * FROM {sql.parquet_text(files)}")
+        return sql.parquet_relation(files, schema, self.time_zone)
 
     def _prepared(self, cursor: Connection, query: str) -> str:
         """The query, checked, with a view for each table that it reads."""
@@ -161,25 +181,6 @@ def _load_history(cursor: Connection, plan: AsOfPlan, relation: sql.Relation) ->
     if cursor.execute(sql.find_tie(plan)).fetchone() is not None:
         cursor.execute(sql.keep_tied(plan, relation))
         cursor.execute(sql.drop_losers())
-
-
-def _match(cursor: Connection, plan: AsOfPlan, ready: pa.Table) -> Matches:
-    cursor.register(sql.SPINE, ready)
-    visible = sql.HISTORY
-    if plan.history.created is not None:
-        cursor.execute(sql.make_visible(plan))
-        visible = sql.VISIBLE
-    found = cursor.sql(sql.match(plan, visible)).to_arrow_table()
-    return Matches.of(found, ready.num_rows)
-
-
-def _fetch(
-    cursor: Connection, plan: AsOfPlan, relation: sql.Relation, found: Matches
-) -> pa.Table | None:
-    if not plan.features:
-        return None
-    cursor.register(sql.WANTED, found.wanted())
-    return cursor.sql(sql.fetch(relation, plan.features)).to_arrow_table()
 
 
 def _as_reader(

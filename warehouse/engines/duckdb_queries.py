@@ -30,6 +30,48 @@ def tables_read(text: str) -> tuple[str, ...]:
     return tuple(sorted(found - made))
 
 
+def is_settled(text: str) -> bool:
+    """Whether the query gives the same again while its tables stay the same: it asks for no clock
+    and no chance, and takes no sample."""
+    for statement in _parse(text):
+        if statement is not None:
+            if any(statement.find_all(*_UNSETTLED_NODES)):
+                return False
+            calls = statement.find_all(exp.Anonymous)
+            if any(call.name.lower() in _UNSETTLED_CALLS for call in calls):
+                return False
+    return True
+
+
+_UNSETTLED_NODES = (
+    exp.CurrentTimestamp,
+    exp.CurrentDate,
+    exp.CurrentTime,
+    exp.CurrentDatetime,
+    exp.Rand,
+    exp.Uuid,
+    exp.TableSample,
+)
+_UNSETTLED_CALLS = frozenset(
+    {
+        "now",
+        "today",
+        "get_current_timestamp",
+        "get_current_time",
+        "current_localtime",
+        "current_localtimestamp",
+        "transaction_timestamp",
+        "random",
+        "setseed",
+        "uuid",
+        "gen_random_uuid",
+        "uuidv4",
+        "uuidv7",
+        "nextval",
+    }
+)
+
+
 def _parse(text: str) -> Sequence[Any]:
     try:
         return sqlglot.parse(text, dialect="duckdb")

@@ -1,5 +1,6 @@
 """What a join found, by position, and the answer put together from it. Pure Arrow and numpy."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,61 +9,70 @@ import pyarrow as pa
 
 from registry.kernel.types import arrow_type
 from warehouse.asof import AsOfPlan
+from warehouse.engines.newest import NewestRows
 from warehouse.engines.port import CREATED_TIME, EVENT_TIME, EXPIRED
+from warehouse.engines.slots import Int64s
+from warehouse.history import HistoryColumn
 from warehouse.instants import Unit, instants_of
 
-Positions = npt.NDArray[np.int64]
+Fetch = Callable[[Sequence[HistoryColumn]], list[pa.ChunkedArray]]
+COLUMNS_AT_ONCE = 16
+"""So many columns are fetched before the next: wide views cost no more memory than their answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
     """For each of `rows` spine rows the slot of its source row, -1 for none.
 
-    `positions[slot]` is where that source row lies. `event` and `created` are ticks per spine row,
-    of meaning where `slots` is not -1. `expired` marks rows that only the ttl left out.
+    `positions[slot]`, ascending, is where that source row lies. `event` and `created` are ticks per
+    spine row, of meaning where `slots` is not -1. `expired` marks rows that only the ttl left out.
     """
 
     rows: int
-    slots: Positions
-    positions: Positions
-    event: Positions
-    created: Positions
+    slots: Int64s
+    positions: Int64s
+    event: Int64s
+    created: Int64s
     expired: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, found: pa.Table, rows: int) -> "Matches":
-        """From columns spine_pos, history_pos, event, created (int64) and expired (bool)."""
-        spine = found.column("spine_pos").to_numpy()
-        late = found.column("expired").to_numpy().astype(bool)
-        kept = ~late
-        positions, inverse = np.unique(
-            found.column("history_pos").to_numpy()[kept], return_inverse=True
-        )
-        expired = np.zeros(rows, dtype=bool)
-        expired[spine[late]] = True
+    def nothing(cls, rows: int) -> "Matches":
+        """No row found anything."""
+        zeros = np.zeros(rows, dtype=np.int64)
+        return cls(rows, zeros - 1, zeros[:0], zeros, zeros, np.zeros(rows, dtype=bool))
+
+    @classmethod
+    def of(cls, newest: NewestRows, taken: Int64s, ttl: int | None) -> "Matches":
+        """From the newest rows and, per spine row in order of key and time, the slot it takes."""
+        order = newest.order
+        found = taken >= 0
+        late = np.zeros(len(taken), dtype=bool)
+        if ttl is not None:
+            late = found & (newest.event[taken] < order.times - ttl)
+            found &= ~late
+        at, taken = order.order[found], taken[found]
+        used = np.zeros(order.count, dtype=bool)
+        used[taken] = True
+        used_slots = np.flatnonzero(used)
+        sort = np.argsort(newest.position[used_slots])
+        place = np.empty(order.count, dtype=np.int64)
+        place[used_slots[sort]] = np.arange(len(used_slots))
+        expired = np.zeros(order.rows, dtype=bool)
+        expired[order.order[late]] = True
         return cls(
-            rows=rows,
-            slots=_scatter(rows, spine[kept], inverse, -1),
-            positions=positions,
-            event=_scatter(rows, spine[kept], found.column("event").to_numpy()[kept]),
-            created=_scatter(rows, spine[kept], found.column("created").to_numpy()[kept]),
+            rows=order.rows,
+            slots=_scatter(order.rows, at, place[taken], -1),
+            positions=newest.position[used_slots[sort]],
+            event=_scatter(order.rows, at, newest.event[taken]),
+            created=_scatter(order.rows, at, newest.created[taken]),
             expired=expired,
         )
 
-    def wanted(self) -> pa.Table:
-        """Columns pos and slot: each source row to fetch, once."""
-        slots = np.arange(len(self.positions), dtype=np.int64)
-        return pa.table({"pos": self.positions, "slot": slots})
 
-
-def assemble(
-    found: Matches, payload: pa.Table | None, plan: AsOfPlan, with_expired: bool
-) -> pa.Table:
+def assemble(found: Matches, fetch: Fetch, plan: AsOfPlan, with_expired: bool) -> pa.Table:
     """One row per spine row: features, both times and, if asked, whether the ttl left it out."""
     missing = found.slots < 0
-    columns: dict[str, pa.Array | pa.ChunkedArray] = {}
-    if payload is not None:
-        columns |= _values(found, payload, plan, missing)
+    columns: dict[str, pa.Array | pa.ChunkedArray] = _values(found, fetch, plan, missing)
     columns[EVENT_TIME] = _instants(found.event, missing, plan.unit)
     columns[CREATED_TIME] = _instants(found.created, missing, plan.unit)
     if with_expired:
@@ -71,28 +81,25 @@ def assemble(
 
 
 def _values(
-    found: Matches, payload: pa.Table, plan: AsOfPlan, missing: npt.NDArray[np.bool_]
-) -> dict[str, pa.ChunkedArray]:
-    places = np.empty(len(found.positions), dtype=np.int64)
-    places[payload.column("slot").to_numpy()] = np.arange(payload.num_rows)
-    if len(places):
-        taken = pa.array(places[np.where(missing, 0, found.slots)], mask=missing)
-    else:
-        taken = pa.nulls(found.rows, pa.int64())
-    return {
-        column.name: payload.column(f"v{place}")
-        .cast(arrow_type(column.dtype))
-        .combine_chunks()
-        .take(taken)
-        for place, column in enumerate(plan.features)
-    }
+    found: Matches, fetch: Fetch, plan: AsOfPlan, missing: npt.NDArray[np.bool_]
+) -> dict[str, pa.Array | pa.ChunkedArray]:
+    if not len(found.positions):
+        return {c.name: pa.nulls(found.rows, arrow_type(c.dtype)) for c in plan.features}
+    taken = pa.array(found.slots, mask=missing if missing.any() else None)
+    values: dict[str, pa.Array | pa.ChunkedArray] = {}
+    for start in range(0, len(plan.features), COLUMNS_AT_ONCE):
+        columns = plan.features[start : start + COLUMNS_AT_ONCE]
+        fetched = fetch(columns)
+        for column in reversed(columns):
+            values[column.name] = fetched.pop().take(taken)
+    return {column.name: values[column.name] for column in plan.features}
 
 
-def _instants(ticks: Positions, missing: npt.NDArray[np.bool_], unit: Unit) -> pa.Array:
+def _instants(ticks: Int64s, missing: npt.NDArray[np.bool_], unit: Unit) -> pa.Array:
     return instants_of(pa.array(ticks, mask=missing), unit)
 
 
-def _scatter(rows: int, at: Positions, values: Positions, empty: int = 0) -> Positions:
+def _scatter(rows: int, at: Int64s, values: Int64s, empty: int = 0) -> Int64s:
     scattered = np.full(rows, empty, dtype=np.int64)
     scattered[at] = values
     return scattered

@@ -47,6 +47,11 @@ class Engine(Protocol):
         """The rows of a source as they are, in batches; `columns` are the source's own names."""
         ...
 
+    def mark(self, source: Source) -> str | None:
+        """A text that is another as soon as what the source gives may be another; None where
+        nothing can be said, as of a query that asks for the clock. Raises `NotFound`."""
+        ...
+
     def as_of(
         self,
         spine: pa.Table,

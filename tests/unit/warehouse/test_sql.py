@@ -4,6 +4,7 @@
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,22 +24,30 @@ KEYS = {"id": "int64", "name": "string"}
 FEATURES = [feature("x"), feature('we"ird', "list<int64>")]
 
 
-def plan(created: bool, as_of: bool = False, spine: pa.DataType = INSTANT) -> AsOfPlan:
-    past = view("past", FEATURES, KEYS, source("past", created=created), ttl_seconds=3600)
+def plan(
+    created: bool,
+    as_of: bool = False,
+    spine: pa.DataType = INSTANT,
+    keys: Mapping[str, str] = KEYS,
+) -> AsOfPlan:
+    past = view("past", FEATURES, keys, source("past", created=created), ttl_seconds=3600)
     return plan_as_of(past, ["x"], SCHEMA, spine, hour(1) if as_of else None)
 
 
-def script(plan: AsOfPlan, zone: str = "UTC") -> str:
+def script(plan: AsOfPlan, zone: str = "UTC", one_key: bool = False) -> str:
     relation = sql.parquet_relation(["/warehouse/past.parquet"], SCHEMA, zone)
-    late = plan.history.created is not None
+    least = {"least": 5, "greatest": 9} if one_key else {}
+    bounds = sql.Bounds(latest=3_600_000_000_000_000, earliest=0, **least)
     steps = [
-        sql.make_history(plan, relation),
-        sql.find_tie(plan),
+        sql.first_event(plan, relation),
+        sql.scan(plan, relation, bounds),
+        sql.make_tied_history(plan, relation, bounds),
         sql.keep_tied(plan, relation),
         sql.drop_losers(),
-        *([sql.make_visible(plan)] if late else []),
-        sql.match(plan, sql.VISIBLE if late else sql.HISTORY),
+        sql.winners_of_ties(plan, bounds),
         sql.fetch(relation, plan.features),
+        sql.make_history(plan, relation),
+        sql.find_tie(plan),
         sql.newest(plan, 0, 3_600_000_000),
     ]
     return ";\n\n".join(steps) + ";\n"
@@ -48,6 +57,7 @@ def script(plan: AsOfPlan, zone: str = "UTC") -> str:
     ("name", "text"),
     [
         ("plain", script(plan(created=False))),
+        ("one_integer_key", script(plan(created=False, keys={"id": "int64"}), one_key=True)),
         ("created", script(plan(created=True))),
         ("as_of", script(plan(created=True, as_of=True))),
         ("nanoseconds_in_zone", script(plan(False, spine=pa.timestamp("ns")), "Europe/Berlin")),

@@ -1,0 +1,71 @@
+"""A spine's join keys as small whole numbers, as which a history's keys are read too."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from warehouse.engines.slots import Int64s
+
+
+@dataclass(frozen=True, slots=True)
+class SpineKeys:
+    """`codes` of the spine rows at `positions`, those that lack no part of their key.
+
+    One integer key is its own code, less `least`, and lies in `least` to `greatest`. Otherwise
+    `table` has one row for each key: k0, k1, … and `code`.
+    """
+
+    positions: Int64s
+    codes: Int64s
+    table: pa.Table | None = None
+    least: int = 0
+    greatest: int = 0
+
+
+def encode_keys(keys: Sequence[pa.ChunkedArray], known: pa.ChunkedArray, spread: int) -> SpineKeys:
+    """Encode the rows in which every key is there and `known` (bool) holds.
+
+    A single integer key that spreads over no more than `spread` numbers stays what it is.
+    """
+    for key in keys:
+        known = pc.and_(known, key.is_valid())
+    positions = np.flatnonzero(known.to_numpy())
+    every = len(positions) == len(known)
+    kept = [_whole(key if every else key.filter(known)) for key in keys]
+    if not len(positions):
+        return SpineKeys(positions, np.zeros(0, dtype=np.int64), _table(kept, positions, positions))
+    if len(kept) == 1 and pa.types.is_integer(kept[0].type):
+        values = kept[0].to_numpy()
+        least, greatest = int(values.min()), int(values.max())
+        if greatest - least <= spread:
+            return SpineKeys(positions, values - least, None, least, greatest)
+    codes, first = _codes(kept)
+    return SpineKeys(positions, codes, _table(kept, codes[first], first))
+
+
+def _codes(keys: Sequence[pa.Array]) -> tuple[Int64s, Int64s]:
+    """A code for each row, and one row for each code."""
+    codes = np.zeros(len(keys[0]), dtype=np.int64)
+    for key in keys:
+        encoded = key.dictionary_encode()
+        pairs = codes * len(encoded.dictionary) + encoded.indices.to_numpy().astype(np.int64)
+        codes = pa.array(pairs).dictionary_encode().indices.to_numpy().astype(np.int64)
+    first = np.empty(int(codes.max()) + 1, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    return codes, first
+
+
+def _table(keys: Sequence[pa.Array], codes: Int64s, rows: Int64s) -> pa.Table:
+    columns = {f"k{place}": key.take(pa.array(rows)) for place, key in enumerate(keys)}
+    return pa.table({**columns, "code": codes})
+
+
+def _whole(key: pa.ChunkedArray) -> pa.Array:
+    """One array; text long enough to need it gets wide offsets."""
+    if pa.types.is_string(key.type) and key.nbytes > 1 << 30:
+        key = key.cast(pa.large_string())
+    joined = key.combine_chunks()
+    return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined

@@ -1,0 +1,107 @@
+"""What queries gave, kept as Parquet files for as long as what they read has not changed.
+
+A file is named by the query, the engine and the identity of every file that the query reads. The
+folder is a cache: it may be deleted whenever nothing runs. It is held below a size, the longest
+unused first, and never something used in the last minutes, since another process may be reading it.
+"""
+
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from registry.kernel.canonical import digest
+from registry.kernel.errors import Unavailable
+
+Evaluate = Callable[[], AbstractContextManager[pa.RecordBatchReader]]
+ROW_GROUP_ROWS = 122_880
+IN_USE_SECONDS = 600.0
+_ONCE = "once-"
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedQueries:
+    """A folder of answers, `most_bytes` in all."""
+
+    folder: Path
+    most_bytes: int
+
+    def keep(self, mark: str | None, evaluate: Evaluate) -> Path:
+        """The file of the answer known by `mark`, evaluated unless it is here. Where `mark` is None
+        nothing says that the answer would be the same again: it is evaluated, for this once.
+
+        Raises `Unavailable` when the disk does not take it; a stopped write leaves nothing behind.
+        """
+        name = mark.removeprefix("sha256:") if mark else _ONCE + secrets.token_hex(8)
+        path = self.folder / f"{name}.parquet"
+        with suppress(FileNotFoundError):
+            os.utime(path)
+            return path
+        with self._new_file() as file:
+            _write(evaluate, file)
+            file.replace(path)
+        self._hold_down()
+        return path
+
+    def _hold_down(self) -> None:
+        """Delete what has not been used for longest, until the rest is small enough."""
+        now = time.time()
+        files = sorted(_sizes(self.folder.glob("*.parquet")))
+        total = sum(size for _, size, _ in files)
+        for used, size, path in files:
+            idle = now - used > IN_USE_SECONDS
+            if idle and (total > self.most_bytes or path.name.startswith(_ONCE)):
+                path.unlink(missing_ok=True)
+                total -= size
+
+    @contextmanager
+    def _new_file(self) -> Iterator[Path]:
+        name = None
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self.folder, prefix=".new-")
+            os.close(handle)
+            yield Path(name)
+        except OSError as error:
+            raise Unavailable(
+                f"cannot keep what a query gave in {self.folder}",
+                str(error),
+                "free some disk space, or make the folder writable",
+            ) from error
+        finally:
+            if name is not None:
+                Path(name).unlink(missing_ok=True)
+
+
+def mark_of(engine: str, query: str, files: Iterable[str]) -> str:
+    """The digest that stands for a query's answer: the query, the engine, and each file's path,
+    size and time of change. Raises `FileNotFoundError` when a file is gone."""
+    return digest([engine, query, [_identity(file) for file in files]])
+
+
+def _identity(file: str) -> list[str]:
+    found = os.stat(file)  # noqa: PTH116 (a text, as the engine has it)
+    return [file, str(found.st_size), str(found.st_mtime_ns)]
+
+
+def _write(evaluate: Evaluate, file: Path) -> None:
+    with (
+        evaluate() as reader,
+        pq.ParquetWriter(file, reader.schema, compression="lz4") as writer,
+    ):
+        for batch in reader:
+            writer.write_batch(batch, row_group_size=ROW_GROUP_ROWS)
+
+
+def _sizes(paths: Iterable[Path]) -> Iterator[tuple[float, int, Path]]:
+    for path in paths:
+        with suppress(FileNotFoundError):
+            found = path.stat()
+            yield found.st_mtime, found.st_size, path
