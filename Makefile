@@ -17,8 +17,8 @@ demo: $(VENV)/.demo  ## from nothing to a served prediction, on real data
 test: $(VENV)/.test  ## the five-minute suite, on a real Redis and a real PostgreSQL
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
-test-all: $(VENV)/.all  ## everything, slow tests and Spark included
-	$(BIN)/python -m pytest -n 2
+test-all: test $(VENV)/.all  ## make test, then what is slow or needs more: Spark, faults, the demo
+	$(BIN)/python -m pytest -n 2 -m slow
 
 check: $(VENV)/.test  ## what a pull request must pass besides the tests
 	$(call say,ruff: format)
