@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.warehouses import hour, hours
-from training.coverage import Coverage
 from training.checks import (
     Limits,
     check_constants,
@@ -16,6 +15,7 @@ from training.checks import (
     predictive_power,
     ranks,
 )
+from training.coverage import Coverage
 from warehouse.profiles import profile_table
 
 few = st.lists(st.integers(0, 5).map(float), min_size=20, max_size=40)
