@@ -1,0 +1,1 @@
+"""How alike two features are: by definition but for constants, and by words. Pure."""
