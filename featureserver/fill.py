@@ -109,7 +109,8 @@ class Filler:
                     packed = packer.pack(chunk)
                     if after is not None:
                         packed, after = _behind(packed, after)
-                    yield packed
+                    if packed.keys or packed.skipped:
+                        yield packed
         if after is not None:  # the warehouse no longer has that key: begin again
             yield from self._packed(replace(begun, after=None), filled)
 
@@ -137,7 +138,7 @@ def _behind(packed: PackedBatch, after: bytes) -> tuple[PackedBatch, bytes | Non
     if after not in packed.keys:
         return PackedBatch([], [], 0), after
     place = packed.keys.index(after) + 1
-    return PackedBatch(packed.keys[place:], packed.rows[place:], packed.skipped), None
+    return PackedBatch(packed.keys[place:], packed.rows[place:], 0), None
 
 
 def _merged(known: "ColumnProfile | None", found: "ColumnProfile") -> "ColumnProfile":

@@ -122,7 +122,7 @@ class ViewRun:
             total.written += carry_over(self.store, view, live, view.generation, expiry)
         self._keep_profile(view, total, report)
         seconds = time.perf_counter() - started - total.profile_seconds
-        self._mark(target)
+        self._mark(target, total.written + sum(span.progress.rows for span in spans))
         self._log(total, seconds)
         return replace(
             report,
@@ -143,13 +143,14 @@ class ViewRun:
         if progress.complete and more is not None:
             self.journal.write(key, generation, more)
 
-    def _mark(self, target: Target) -> None:
+    def _mark(self, target: Target, written: int) -> None:
         """Tell the registry how far the generation is, when it is further than it knows."""
         held = self.journal.read(self.view.key, target.generation)
         mark = self.ledger.watermarks.read(self.view.key, target.generation)
         if held is not None and held.complete and (mark is None or held.until > mark.until):
+            total = (mark.rows if mark is not None else 0) + written
             self.ledger.watermarks.write(
-                Watermark(self.view.key, target.generation, held.until, held.rows)
+                Watermark(self.view.key, target.generation, held.until, total)
             )
 
     def _keep_profile(self, view: PublishedView, total: Filled, report: ViewReport) -> None:
