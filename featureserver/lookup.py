@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -68,17 +67,19 @@ class Matrix:
     oldest_age_seconds: float | None
     missing: int
     stale: int
-    events: tuple[list[int], ...] = ()
+    events: tuple[Sequence[int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a plan asks of the store for some entities."""
+    """What a plan asks of the store for `count` entities: the keys of the first view, then of the
+    next. `nulls` are, per view, the rows that have no key."""
 
     plan: Plan
     entities: Mapping[str, list[Any]]
+    count: int
     keys: list[bytes]
-    per_view: list[list[bytes | None]]
+    nulls: list[list[int]]
 
 
 class Lookup:
@@ -171,29 +172,47 @@ def ask(plan: Plan, entities: Entities) -> Question:
     Raises `Invalid` for missing or surplus names, columns of unequal length and wrong types.
     """
     rows = _checked(plan, entities)
-    per_view = [view.space.keys(rows) for view in plan.views]
-    keys = [key for view_keys in per_view for key in view_keys if key is not None]
-    return Question(plan, rows, keys, per_view)
+    keys: list[bytes] = []
+    nulls: list[list[int]] = []
+    for space, suffixes in plan.key_groups:
+        made = space.entities(rows)
+        gone = [row for row, entity in enumerate(made) if entity is None] if None in made else []
+        given = [entity for entity in made if entity is not None] if gone else made
+        for suffix in suffixes:
+            keys += [entity + suffix for entity in given]  # type: ignore[operator]
+            nulls.append(gone)
+    return Question(plan, rows, len(next(iter(rows.values()), ())), keys, nulls)
 
 
 def answer(question: Question, found: Sequence[bytes | None], now: datetime) -> LookupResult:
     """Decode what the store gave (one value per key asked) and settle every status at `now`."""
-    plan, now_micros = question.plan, micros_of(now)
-    columns: dict[int, Column] = {}
-    rest = iter(found)
-    for view, keys in zip(plan.views, question.per_view, strict=True):
-        raw = (
-            [None if key is None else next(rest) for key in keys]
-            if None in keys
-            else list(islice(rest, len(keys)))
-        )
-        settled = settle(view, view.decoder.decode(raw), now_micros)
-        columns.update(zip(view.places, settled, strict=True))
+    plan, count, now_micros = question.plan, question.count, micros_of(now)
+    columns: list[Column] = []
+    at = 0
+    for view, nulls in zip(plan.views, question.nulls, strict=True):
+        end = at + count - len(nulls)
+        raw = found[at:end]
+        at = end
+        if nulls:
+            raw = list(raw)
+            for row in nulls:  # ascending, so each lands in its place
+                raw.insert(row, None)
+        columns += settle(view, view.decoder.decode(raw), now_micros)
+    if plan.transforms:
+        columns += _transformed(question, columns)
+    return LookupResult(plan, now, question.entities, plan.pick(columns))
+
+
+def _transformed(question: Question, columns: list[Column]) -> list[Column]:
+    """The columns of the on-demand views, in their order."""
+    plan, made = question.plan, []
+    places = [place for view in plan.views for place in view.places]
+    by_place = dict(zip(places, columns, strict=True))
     for transform in plan.transforms:
-        count = len(next(iter(question.entities.values()), ()))
-        made = run_transform(transform, columns, question.entities, count)
-        columns.update(zip(transform.places, made, strict=True))
-    return LookupResult(plan, now, question.entities, tuple(columns[p] for p in plan.shown))
+        outputs = run_transform(transform, by_place, question.entities, question.count)
+        by_place.update(zip(transform.places, outputs, strict=True))
+        made += outputs
+    return made
 
 
 def to_matrix(result: LookupResult) -> Matrix:

@@ -12,10 +12,13 @@ from typing import Any
 import uvicorn
 
 
-def serve(app: Any, sockets: Sequence[socket.socket], drain_seconds: int) -> None:
+def serve(
+    app: Any, sockets: Sequence[socket.socket], drain_seconds: int, shared: bool = False
+) -> None:
     """Serve on these listening sockets; returns when asked to stop and the last answer is out.
 
-    Requests under way get `drain_seconds`. In the main thread SIGTERM and SIGINT stop it.
+    Requests under way get `drain_seconds`. In the main thread SIGTERM and SIGINT stop it. Sockets
+    that other processes listen on too (`shared`) keep their paths.
     """
     config = uvicorn.Config(
         app,
@@ -35,7 +38,7 @@ def serve(app: Any, sockets: Sequence[socket.socket], drain_seconds: int) -> Non
     finally:
         for one in sockets:
             one.close()
-        for path in paths:
+        for path in paths if not shared else ():
             path.unlink(missing_ok=True)
 
 

@@ -1,62 +1,47 @@
-"""The data plane as one raw ASGI application: routing, bodies, errors. No framework, no models."""
+"""The data plane as one raw ASGI application: bodies, deadlines, errors. No framework, no models."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+import os
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from time import monotonic
 from typing import Any
 
-from registry.kernel.errors import FieldhouseError, Unavailable
+from registry.kernel.errors import FieldhouseError, Invalid, Unavailable
+from serving.admission import Admission
 from serving.bodies import inflate, too_large
-from serving.endpoints import ROUTES, Endpoint, Request, Response, error_response
+from serving.control import Acting, Control, act
 from serving.http_errors import status_of
-from serving.predict import Predictor
+from serving.messages import Asked, Header, Request, Response, error_response
+from serving.predict import Late, Predictor
+from serving.routes import ROUTES, Asking, Route, RouteTable
 
 logger = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+DEADLINE = "fieldhouse-deadline-ms"
+REQUEST_ID = "x-request-id"
 _DRAIN_FACTOR = 64
-
-
-class RouteTable:
-    """Paths to endpoints. A pattern's `{name}` matches one segment."""
-
-    def __init__(self, routes: Sequence[tuple[str, str, Endpoint]]) -> None:
-        self._by_length: dict[int, list[tuple[str, list[str], Endpoint]]] = {}
-        for method, pattern, endpoint in routes:
-            segments = pattern.split("/")
-            self._by_length.setdefault(len(segments), []).append((method, segments, endpoint))
-
-    def match(self, method: str, path: str) -> tuple[Endpoint | None, dict[str, str], list[str]]:
-        """The endpoint and its captures, or None and the methods that the path does take."""
-        parts = path.split("/")
-        allowed = []
-        for wanted, segments, endpoint in self._by_length.get(len(parts), ()):
-            captures = _captures(segments, parts)
-            if captures is None:
-                continue
-            if wanted == method:
-                return endpoint, captures, []
-            allowed.append(wanted)
-        return None, {}, allowed
-
-
-def _captures(segments: list[str], parts: list[str]) -> dict[str, str] | None:
-    found = {}
-    for segment, part in zip(segments, parts, strict=True):
-        if segment.startswith("{"):
-            found[segment[1:-1]] = part
-        elif segment != part:
-            return None
-    return found
+_LONGEST_ID = 128
 
 
 class DataPlane:
-    """The ASGI application. Predictions run inline: they take less time than a thread's hop."""
+    """The ASGI application. Few rows of a model in process are predicted on the loop itself: that
+    takes less time than a thread's hop. Whatever waits for another process waits beside it."""
 
-    def __init__(self, predictor: Predictor, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        max_body_bytes: int,
+        control: Control | None = None,
+        admission: Admission | None = None,
+    ) -> None:
         self._predictor = predictor
         self._limit = max_body_bytes
+        self._control = control
+        self._admission = admission or Admission()
         self._routes = RouteTable(ROUTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,37 +49,78 @@ class DataPlane:
             return await self._lifespan(receive, send)
         if scope["type"] != "http":
             raise ValueError(f"only HTTP is served here, not {scope['type']}")
-        response = await self._respond(scope, receive)
-        if response is None:
-            return None
-        headers = [*response.headers, (b"content-length", str(len(response.body)).encode())]
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
-        return None
-
-    async def _respond(self, scope: Scope, receive: Receive) -> Response | None:
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        endpoint, captures, allowed = self._routes.match(method, path)
+        arrived = self._admission.arrive()
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
+        request_id = request_id_of(headers)
+        response = await self._respond(scope, receive, headers, request_id, arrived)
+        if response is None:
+            return None
+        told: list[Header] = [
+            *response.headers,
+            (b"content-length", str(len(response.body)).encode()),
+            (REQUEST_ID.encode(), request_id.encode("latin-1")),
+        ]
+        await send({"type": "http.response.start", "status": response.status, "headers": told})
+        await send({"type": "http.response.body", "body": response.body})
+        return None
+
+    async def _respond(
+        self,
+        scope: Scope,
+        receive: Receive,
+        headers: dict[str, str],
+        request_id: str,
+        arrived: float,
+    ) -> Response | None:
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        route, captures, allowed = self._routes.match(method, path)
         try:
             body = await _read_body(receive, headers, self._limit)
             if body is None:
                 return None
-            if endpoint is None:
+            if route is None:
                 return _no_route(scope, allowed)
             plain = inflate(body, headers.get("content-encoding", "").strip().lower(), self._limit)
-            return endpoint(self._predictor, Request(captures, headers, plain))
+            request = Request(captures, headers, plain)
+            return await self._answer(route, request, arrived)
         except FieldhouseError as error:
             return self._refuse(error)
         except Exception:
             logger.exception(
-                "a request failed", extra={"action": "http:error", "path": scope["path"]}
+                "a request failed",
+                extra={"action": "http:error", "path": scope["path"], "request_id": request_id},
             )
             self._predictor.metrics.refused("Internal")
             return error_response(500, "the server failed on this request; its log says why")
+
+    async def _answer(self, route: Route, request: Request, arrived: float) -> Response:
+        if isinstance(route, Asking):
+            self._admission.enter(arrived)
+            try:
+                asked = route.read(self._predictor, request)
+                return await self._predict(asked, request, arrived)
+            finally:
+                self._admission.leave()
+        if isinstance(route, Acting):
+            return await asyncio.to_thread(act, route, self._control, request)
+        return route(self._predictor, request)
+
+    async def _predict(self, asked: Asked, request: Request, arrived: float) -> Response:
+        model = asked.model
+        try:
+            deadline = deadline_of(request.headers, asked.timeout_seconds, arrived)
+            if deadline is not None and monotonic() >= deadline:
+                raise Late(f"the deadline passed before model {model.name} was asked")
+            answer = await self._predictor.answer_async(
+                model, asked.tensors, asked.prediction_id, deadline
+            )
+        except FieldhouseError:
+            self._predictor.metrics.failed(model.name, model.version)
+            raise
+        return asked.render(answer)
 
     def _refuse(self, error: FieldhouseError) -> Response:
         self._predictor.metrics.refused(error.kind)
@@ -107,10 +133,35 @@ class DataPlane:
         while True:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
-                self._predictor.close()
+                await self._predictor.close_async()
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return
+
+
+def request_id_of(headers: dict[str, str]) -> str:
+    """The id that the client gave this request, when it can be one; else a new one."""
+    given = headers.get(REQUEST_ID, "")
+    if given and len(given) <= _LONGEST_ID and given.isascii() and given.isprintable():
+        return given
+    return os.urandom(16).hex()
+
+
+def deadline_of(
+    headers: Mapping[str, str], timeout_seconds: float | None, arrived: float
+) -> float | None:
+    """When the answer is due, on the `monotonic` clock; None for whenever. Raises `Invalid`."""
+    text = headers.get(DEADLINE)
+    if text is None:
+        return None if timeout_seconds is None else arrived + timeout_seconds
+    try:
+        milliseconds = float(text)
+    except ValueError:
+        milliseconds = -1.0
+    if not 0 < milliseconds < 1e9:
+        raise Invalid(f"{DEADLINE} is {text!r}", "it must be a number of milliseconds above 0")
+    within = milliseconds / 1000
+    return arrived + (within if timeout_seconds is None else min(within, timeout_seconds))
 
 
 def _no_route(scope: Scope, allowed: list[str]) -> Response:
@@ -146,6 +197,14 @@ async def _read_body(receive: Receive, headers: dict[str, str], limit: int) -> b
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def create_app(predictor: Predictor, max_body_bytes: int = 16 << 20) -> DataPlane:
-    """The ASGI app over a predictor; mountable in another app. Closes the predictor at shutdown."""
-    return DataPlane(predictor, max_body_bytes)
+def create_app(
+    predictor: Predictor,
+    max_body_bytes: int = 16 << 20,
+    control: Control | None = None,
+    admission: Admission | None = None,
+) -> DataPlane:
+    """The ASGI app over a predictor; mountable in another app. Closes the predictor at shutdown.
+
+    Without `control` the routes that change something are refused.
+    """
+    return DataPlane(predictor, max_body_bytes, control, admission)

@@ -42,11 +42,15 @@ _decode = msgspec.json.Decoder(_Message).decode
 
 @dataclass(frozen=True, slots=True)
 class InferRequest:
-    """A decoded request: tensors by name, and which outputs are wanted (name, as binary)."""
+    """A decoded request: tensors by name, and which outputs are wanted (name, as binary).
+
+    `timeout_seconds` is the parameter `timeout`, which Triton's clients send in microseconds.
+    """
 
     id: str | None
     tensors: Mapping[str, Array]
     outputs: tuple[tuple[Output, bool], ...]
+    timeout_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,16 @@ def _read(message: _Message, binary: memoryview, signature: Signature) -> InferR
         at += size
     if at != len(binary):
         raise Invalid(f"{len(binary) - at} bytes follow the last binary tensor")
-    return InferRequest(message.id, tensors, _wanted(message, signature))
+    return InferRequest(message.id, tensors, _wanted(message, signature), _timeout(message))
+
+
+def _timeout(message: _Message) -> float | None:
+    micros = (message.parameters or {}).get("timeout")
+    if micros is None:
+        return None
+    if isinstance(micros, bool) or not isinstance(micros, int | float) or micros < 0:
+        raise Invalid(f"parameter timeout {micros!r} is not a number of microseconds")
+    return micros / 1e6 or None
 
 
 def _check_datatype(sent: _Input, signature: Signature) -> None:

@@ -25,11 +25,26 @@ class DeferredLookup:
                     self.plan(model.refs, full_feature_names=True)
 
     def plan(self, features: str | Sequence[str], /, *, full_feature_names: bool = False) -> Any:
-        if self._opened is None:
-            self._opened = self._open()
-        return self._opened.plan(features, full_feature_names=full_feature_names)
+        lookup = self._opened or self._now()
+        return lookup.plan(features, full_feature_names=full_feature_names)
 
     def matrix(self, plan: Any, entities: Mapping[str, Sequence[Any]], /) -> FeatureMatrix:
-        if self._opened is None:
-            self._opened = self._open()
-        return self._opened.matrix(plan, entities)
+        return (self._opened or self._now()).matrix(plan, entities)
+
+    async def matrix_async(
+        self, plan: Any, entities: Mapping[str, Sequence[Any]], /
+    ) -> FeatureMatrix:
+        return await (self._opened or self._now()).matrix_async(plan, entities)
+
+    def refresh(self) -> None:
+        """Ask for the published state in the background, once there is a lookup."""
+        if self._opened is not None:
+            self._opened.refresh()
+
+    async def close_async(self) -> None:
+        if self._opened is not None:
+            await self._opened.close_async()
+
+    def _now(self) -> FeatureLookup:
+        self._opened = self._open()
+        return self._opened

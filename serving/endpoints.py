@@ -1,53 +1,56 @@
-"""The routes of the data plane as plain functions: a request in, a response out. No model logic."""
+"""The routes that tell: about the server, its models and their counts. No prediction, no change."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import msgspec
 
 from registry.kernel.errors import Invalid, NotFound, Unavailable
-from serving import codecs
-from serving.bodies import deflate
-from serving.http_errors import JSON, error_body
+from serving.asking import find
 from serving.loaded import LoadedModel
+from serving.messages import Request, Response, as_json
+from serving.metrics import ModelStats
+from serving.openapi import DOCUMENT
 from serving.predict import Predictor
 from serving.signature import Input, Output
-
-SERVER = {
-    "name": "fieldhouse",
-    "version": "0.1.0",
-    "extensions": ["binary_tensor_data", "parameters", "model_repository", "feature_lookup"],
-}
-_PLATFORMS = {"onnx": "onnx_onnxv1", "xgboost": "xgboost_ubj", "lightgbm": "lightgbm_text"}
-Header = tuple[bytes, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a route sees: captures of the path, headers by lower case name, the plain body."""
-
-    path: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    status: int
-    body: bytes
-    headers: tuple[Header, ...] = (JSON,)
-
 
 Endpoint = Callable[[Predictor, Request], Response]
 
 
-def as_json(value: Any, status: int = 200) -> Response:
-    return Response(status, msgspec.json.encode(value))
+def _version() -> str:
+    try:
+        return version("fieldhouse")
+    except PackageNotFoundError:
+        return "0"
+
+
+SERVER: dict[str, Any] = {
+    "name": "fieldhouse",
+    "version": _version(),
+    "extensions": [
+        "binary_tensor_data",
+        "parameters",
+        "model_repository",
+        "model_configuration",
+        "statistics",
+        "feature_lookup",
+    ],
+}
+_PLATFORMS = {"onnx": "onnx_onnxv1", "xgboost": "xgboost_ubj", "lightgbm": "lightgbm_text"}
+_OPENAPI = msgspec.json.encode(DOCUMENT)
 
 
 def server_metadata(predictor: Predictor, request: Request) -> Response:
     return as_json(SERVER)
+
+
+def server_version(predictor: Predictor, request: Request) -> Response:
+    return Response(200, SERVER["version"].encode(), ((b"content-type", b"text/plain"),))
+
+
+def openapi(predictor: Predictor, request: Request) -> Response:
+    return Response(200, _OPENAPI)
 
 
 def live(predictor: Predictor, request: Request) -> Response:
@@ -63,19 +66,27 @@ def ready(predictor: Predictor, request: Request) -> Response:
     return as_json({"live": True, "ready": True})
 
 
+def list_models(predictor: Predictor, request: Request) -> Response:
+    return as_json({"models": sorted(predictor.router.routes.models)})
+
+
 def model_metadata(predictor: Predictor, request: Request) -> Response:
-    model = _find(predictor, request)
+    model = find(predictor, request)
     versions = sorted(predictor.router.routes.models[model.name])
     return as_json(
         {
             "name": model.name,
             "versions": versions,
-            "platform": _PLATFORMS.get(model.manifest.model.format, model.manifest.model.format),
+            "platform": _platform(model),
             "inputs": [_tensor(tensor) for tensor in model.signature.inputs],
             "outputs": [_tensor(tensor) for tensor in model.signature.outputs],
             "properties": _properties(model),
         }
     )
+
+
+def _platform(model: LoadedModel) -> str:
+    return _PLATFORMS.get(model.manifest.model.format, model.manifest.model.format)
 
 
 def _tensor(tensor: Input | Output) -> dict[str, Any]:
@@ -95,61 +106,84 @@ def _properties(model: LoadedModel) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
+def model_config(predictor: Predictor, request: Request) -> Response:
+    """Triton's model configuration, as far as it says something here."""
+    model = find(predictor, request)
+    return as_json(
+        {
+            "name": model.name,
+            "platform": _platform(model),
+            "backend": model.manifest.model.format,
+            "max_batch_size": 0,
+            "version_policy": {"specific": {"versions": [model.version]}},
+            "input": [_configured(tensor) for tensor in model.signature.inputs],
+            "output": [_configured(tensor) for tensor in model.signature.outputs],
+            "parameters": {
+                name: {"string_value": value} for name, value in _properties(model).items()
+            },
+        }
+    )
+
+
+def _configured(tensor: Input | Output) -> dict[str, Any]:
+    datatype = "STRING" if tensor.datatype == "BYTES" else tensor.datatype
+    found: dict[str, Any] = {
+        "name": tensor.name,
+        "data_type": f"TYPE_{datatype}",
+        "dims": list(tensor.shape),
+    }
+    if isinstance(tensor, Input):
+        found["optional"] = tensor.kind != "feature" or tensor.ref is not None
+    return found
+
+
+def model_stats(predictor: Predictor, request: Request) -> Response:
+    """Triton's statistics of one model, or of one of its versions."""
+    model = find(predictor, request)
+    found = [model]
+    if "version" not in request.path:
+        found = list(predictor.router.routes.models[model.name].values())
+    return as_json({"model_stats": [_stats(predictor, one) for one in found]})
+
+
+def all_stats(predictor: Predictor, request: Request) -> Response:
+    models = predictor.router.routes.all()
+    return as_json({"model_stats": [_stats(predictor, model) for model in models]})
+
+
+def _stats(predictor: Predictor, model: LoadedModel) -> dict[str, Any]:
+    stats: ModelStats = predictor.metrics.stats(model.name, model.version)
+    inferring = stats.seconds - stats.lookup_seconds
+    return {
+        "name": model.name,
+        "version": model.version,
+        "last_inference": int(stats.last_at * 1000),
+        "inference_count": stats.rows,
+        "execution_count": stats.requests,
+        "inference_stats": {
+            "success": _duration(stats.requests, stats.seconds),
+            "fail": _duration(stats.failures, 0.0),
+            "queue": _duration(stats.requests, 0.0),
+            "compute_input": _duration(stats.requests, stats.lookup_seconds),
+            "compute_infer": _duration(stats.requests, inferring),
+            "compute_output": _duration(stats.requests, 0.0),
+        },
+        "batch_stats": [],
+    }
+
+
+def _duration(count: int, seconds: float) -> dict[str, int]:
+    return {"count": count, "ns": int(seconds * 1e9)}
+
+
 def model_ready(predictor: Predictor, request: Request) -> Response:
     name = request.path["model"]
     try:
-        _find(predictor, request)
+        find(predictor, request)
     except (NotFound, Unavailable) as error:
         status = 404 if isinstance(error, NotFound) else 503
         return as_json({"name": name, "ready": False, "error": str(error)}, status)
     return as_json({"name": name, "ready": True})
-
-
-def infer(predictor: Predictor, request: Request) -> Response:
-    model = _find(predictor, request)
-    asked = codecs.decode_infer(
-        request.body, request.headers.get(codecs.JSON_LENGTH), model.signature
-    )
-    answer = codecs.encode_infer(predictor.answer(model, asked.tensors, asked.id), asked.outputs)
-    body, encoding = deflate(answer.body, request.headers.get("accept-encoding", ""))
-    headers: list[Header] = [JSON]
-    if answer.json_length is not None:
-        length = str(answer.json_length).encode()
-        headers = [
-            (b"content-type", b"application/octet-stream"),
-            (codecs.JSON_LENGTH.encode(), length),
-        ]
-    if encoding:
-        headers.append((b"content-encoding", encoding.encode()))
-    return Response(200, body, tuple(headers))
-
-
-class _PredictBody(msgspec.Struct, forbid_unknown_fields=True):
-    entities: dict[str, Any] = {}
-    features: dict[str, Any] = {}
-    id: str | None = None
-
-
-_decode_predict = msgspec.json.Decoder(_PredictBody).decode
-
-
-def predict(predictor: Predictor, request: Request) -> Response:
-    """`{"entities": {...}, "features": {...}?, "id": ...?}` with lists, or scalars for one row."""
-    try:
-        body = _decode_predict(request.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        example = '{"entities": {"driver_id": [1, 2]}}'
-        raise Invalid(
-            "the body is not a prediction request", str(error), f"send {example}"
-        ) from error
-    answer = predictor.predict(
-        request.path["model"],
-        {**body.entities, **body.features},
-        version=request.path.get("version"),
-        prediction_id=body.id,
-    )
-    outputs = {name: values.tolist() for name, values in answer.outputs.items()}
-    return as_json({"model": answer.model, "outputs": outputs, **codecs.facts_of(answer)})
 
 
 def repository_index(predictor: Predictor, request: Request) -> Response:
@@ -178,31 +212,3 @@ def _wants_ready_only(body: bytes) -> bool:
 def metrics(predictor: Predictor, request: Request) -> Response:
     kind = b"text/plain; version=0.0.4; charset=utf-8"
     return Response(200, predictor.metrics.text(), ((b"content-type", kind),))
-
-
-def _find(predictor: Predictor, request: Request) -> LoadedModel:
-    return predictor.find(request.path["model"], request.path.get("version"))
-
-
-def error_response(status: int, text: str, *headers: Header) -> Response:
-    return Response(status, error_body(text), (JSON, *headers))
-
-
-_MODEL = "/v2/models/{model}"
-_VERSION = _MODEL + "/versions/{version}"
-ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
-    ("POST", _MODEL + "/infer", infer),
-    ("POST", _VERSION + "/infer", infer),
-    ("POST", "/predict/{model}", predict),
-    ("POST", "/predict/{model}/versions/{version}", predict),
-    ("GET", "/v2", server_metadata),
-    ("GET", "/v2/", server_metadata),
-    ("GET", "/v2/health/live", live),
-    ("GET", "/v2/health/ready", ready),
-    ("GET", _MODEL, model_metadata),
-    ("GET", _VERSION, model_metadata),
-    ("GET", _MODEL + "/ready", model_ready),
-    ("GET", _VERSION + "/ready", model_ready),
-    ("POST", "/v2/repository/index", repository_index),
-    ("GET", "/metrics", metrics),
-)

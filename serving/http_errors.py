@@ -4,9 +4,14 @@ import msgspec
 
 from registry.kernel import errors
 from serving.bodies import TooLarge
+from serving.predict import Busy, Late
+from serving.worker.process import ModelFailed
 
 _STATUS: tuple[tuple[type[errors.FieldhouseError], int], ...] = (
     (TooLarge, 413),
+    (Busy, 429),
+    (Late, 504),
+    (ModelFailed, 500),
     (errors.NotFound, 404),
     (errors.Gone, 410),
     (errors.Unauthorized, 401),

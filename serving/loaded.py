@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from registry.kernel.errors import NotFound, Unavailable
 from serving.bundle import Manifest
 from serving.rows import RowPlan
-from serving.runtimes import open_runtime
+from serving.runtimes import find_format, open_runtime
 from serving.runtimes.port import Runtime, RuntimePolicy
 from serving.signature import Signature
 from serving.store import Bundle
@@ -14,7 +14,10 @@ from serving.store import Bundle
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """One version in memory, with everything that is decided at load."""
+    """One version in memory, with everything that is decided at load.
+
+    `isolated` says that the model answers from another process, for which no event loop waits.
+    """
 
     manifest: Manifest
     version: str
@@ -22,6 +25,7 @@ class LoadedModel:
     runtime: Runtime
     plan: RowPlan
     refs: tuple[str, ...]
+    isolated: bool = False
 
     @property
     def name(self) -> str:
@@ -43,6 +47,7 @@ def load_model(bundle: Bundle, policy: RuntimePolicy) -> LoadedModel:
         runtime,
         RowPlan(signature),
         signature.refs,
+        find_format(bundle.manifest.model.format).isolated,
     )
 
 

@@ -1,4 +1,4 @@
-"""The prediction log: a bounded queue, a background thread, Parquet segments. Never blocks.
+"""The prediction log: a bounded queue and a background thread that writes segments. Never blocks.
 
 A prediction that finds the queue full is dropped and counted; a segment appears whole or not at
 all. What was predicted in the last flush interval is lost when the process is killed.
@@ -6,13 +6,12 @@ all. What was predicted in the last flush interval is lost when the process is k
 
 import logging
 import threading
-import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +19,17 @@ from numpy.typing import NDArray
 from serving.signature import Signature
 from serving.tensors import Array
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One answered request of n rows: `values` float64 [n, width], `keys` and outputs by name."""
+    """One answered request of n rows: `values` float64 [n, width], `keys` and outputs by name.
+
+    `events` are the event times of the looked-up features in the signature's order of references,
+    in microseconds, n each, 0 where nothing was found; `sent` are the features that came with the
+    request.
+    """
 
     prediction_id: str
     at: datetime
@@ -42,10 +43,15 @@ class LogEntry:
     oldest_age_seconds: float | None
     missing: int
     stale: int
+    events: Sequence[Sequence[int]] = ()
+    sent: Collection[str] = ()
 
 
 class PredictionLog:
-    """Takes entries from the hot path and writes them to `folder/<model>/<version>/*.parquet`."""
+    """Takes entries from the hot path and writes them to `folder/<model>/<version>/*.parquet`.
+
+    `capacity` is how many predicted rows are held at most.
+    """
 
     def __init__(self, folder: Path, capacity: int = 20_000, flush_seconds: float = 5.0) -> None:
         self.folder = folder
@@ -53,16 +59,21 @@ class PredictionLog:
         self.dropped = 0
         self._flush_seconds = flush_seconds
         self._queue: deque[LogEntry] = deque()
+        self._rows = 0
+        self._counting = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         self._thread.start()
 
     def offer(self, entry: LogEntry) -> None:
         """Take an entry, or count it as dropped when the queue is full."""
-        if len(self._queue) >= self.capacity:
-            self.dropped += 1
-        else:
-            self._queue.append(entry)
+        rows = len(entry.values)
+        with self._counting:
+            if self._rows + rows > self.capacity:
+                self.dropped += 1
+                return
+            self._rows += rows
+        self._queue.append(entry)
 
     def close(self) -> None:
         """Write what is queued and stop. Calling it again does nothing."""
@@ -80,96 +91,20 @@ class PredictionLog:
         for entry in taken:
             groups.setdefault((entry.model, entry.version), []).append(entry)
         for (model, version), entries in groups.items():
-            try:
-                write_segment(self.folder / model / version, entries)
-            except Exception as error:  # the log must not take the server down
+            self._write(model, version, entries)
+        with self._counting:
+            self._rows -= sum(len(entry.values) for entry in taken)
+
+    def _write(self, model: str, version: str, entries: list[LogEntry]) -> None:
+        # Imported here, in the background: a server is ready before Parquet is.
+        from serving.segments import prediction_table, write_segment
+
+        try:
+            write_segment(self.folder / model / version, prediction_table(entries), entries[0].at)
+        except Exception as error:  # the log must not take the server down
+            with self._counting:
                 self.dropped += len(entries)
-                logger.warning(
-                    f"{len(entries)} predictions of {model} could not be logged: {error}",
-                    extra={"action": "log:dropped", "model": model, "entries": len(entries)},
-                )
-
-
-def write_segment(folder: Path, entries: list[LogEntry]) -> Path:
-    """Write entries of one model version as one Parquet file, which appears whole."""
-    import pyarrow.parquet as pq
-
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp = entries[0].at.strftime("%Y%m%dT%H%M%S")
-    file = folder / f"{stamp}-{uuid.uuid4().hex}.parquet"
-    draft = file.with_suffix(".draft")
-    try:
-        pq.write_table(segment_table(entries), draft)
-        draft.replace(file)
-    finally:
-        draft.unlink(missing_ok=True)
-    return file
-
-
-def segment_table(entries: list[LogEntry]) -> "pa.Table":
-    """One row per predicted row; key, feature and output columns carry a prefix each."""
-    import pyarrow as pa
-
-    sizes = [len(entry.values) for entry in entries]
-    columns: dict[str, Any] = {
-        "prediction_id": _repeat([entry.prediction_id for entry in entries], sizes),
-        "row": [row for size in sizes for row in range(size)],
-        "at": pa.array(
-            _repeat([entry.at for entry in entries], sizes), pa.timestamp("us", tz="UTC")
-        ),
-        "version": _repeat([entry.version for entry in entries], sizes),
-        "seconds": _repeat([entry.seconds for entry in entries], sizes),
-        "oldest_age_seconds": pa.array(
-            _repeat([entry.oldest_age_seconds for entry in entries], sizes), pa.float64()
-        ),
-        "missing": _repeat([entry.missing for entry in entries], sizes),
-        "stale": _repeat([entry.stale for entry in entries], sizes),
-    }
-    columns.update(_key_columns(entries))
-    columns.update(_feature_columns(entries))
-    columns.update(_output_columns(entries))
-    return pa.table(columns)
-
-
-def _repeat(values: list[Any], sizes: list[int]) -> list[Any]:
-    return [value for value, size in zip(values, sizes, strict=True) for _ in range(size)]
-
-
-def _key_columns(entries: list[LogEntry]) -> dict[str, Any]:
-    columns = {}
-    for tensor in entries[0].signature.keys:
-        columns[f"key:{tensor.name}"] = [
-            value
-            for entry in entries
-            for value in _masked(entry.keys.get(tensor.name), len(entry.values), tensor.sensitive)
-        ]
-    return columns
-
-
-def _masked(values: list[Any] | None, rows: int, sensitive: bool) -> list[Any]:
-    return [None] * rows if values is None or sensitive else values
-
-
-def _feature_columns(entries: list[LogEntry]) -> dict[str, Any]:
-    """One column a feature, null where the value is missing or the feature is sensitive."""
-    import pyarrow as pa
-
-    table = np.concatenate([entry.values for entry in entries])
-    columns: dict[str, Any] = {}
-    at = 0
-    for tensor in entries[0].signature.columns:
-        for place in range(tensor.width):
-            name = tensor.name if tensor.width == 1 else f"{tensor.name}[{place}]"
-            values = table[:, at]
-            hidden = np.ones(len(values), bool) if tensor.sensitive else np.isnan(values)
-            columns[f"feature:{name}"] = pa.array(values, pa.float64(), mask=hidden)
-            at += 1
-    return columns
-
-
-def _output_columns(entries: list[LogEntry]) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    for output in entries[0].signature.outputs:
-        found = np.concatenate([entry.outputs[output.name] for entry in entries])
-        columns[f"output:{output.name}"] = found.tolist()
-    return columns
+            logger.warning(
+                f"{len(entries)} predictions of {model} could not be logged: {error}",
+                extra={"action": "log:dropped", "model": model, "entries": len(entries)},
+            )

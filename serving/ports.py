@@ -25,6 +25,11 @@ class FeatureMatrix(Protocol):
     @property
     def stale(self) -> int: ...
 
+    @property
+    def events(self) -> Sequence[Sequence[int]]:
+        """Event times in microseconds, n per feature, 0 where nothing was found."""
+        ...
+
 
 class FeatureLookup(Protocol):
     """The part of `featureserver.lookup.Lookup` that prediction needs."""
@@ -40,4 +45,18 @@ class FeatureLookup(Protocol):
 
     def matrix(self, plan: Any, entities: Mapping[str, Sequence[Any]], /) -> FeatureMatrix:
         """One row per entity, columns in the plan's order. Raises `Unavailable`, `Invalid`."""
+        ...
+
+    async def matrix_async(
+        self, plan: Any, entities: Mapping[str, Sequence[Any]], /
+    ) -> FeatureMatrix:
+        """`matrix` for an event loop, on which nothing waits meanwhile."""
+        ...
+
+    def refresh(self) -> None:
+        """Ask for the published state now; from then on no request does."""
+        ...
+
+    async def close_async(self) -> None:
+        """Let go of what belongs to the event loop at hand."""
         ...

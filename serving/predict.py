@@ -1,13 +1,15 @@
 """The one predictor behind every placement: in process, Unix socket, TCP. No HTTP lives here."""
 
+import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from registry.kernel.clock import Clock
 from registry.kernel.errors import Corrupt, Unavailable
@@ -15,9 +17,21 @@ from serving.loaded import LoadedModel, Router
 from serving.log import LogEntry, PredictionLog
 from serving.metrics import ServingMetrics
 from serving.ports import FeatureLookup, FeatureMatrix
-from serving.rows import Given
+from serving.rows import Floats, Given
 from serving.signature import Signature
 from serving.tensors import Array, from_values
+
+INLINE_ROWS = 4096
+WAITING_PER_WORKER = 8
+_THREADS = 64
+
+
+class Late(Unavailable):
+    """The deadline that the client set has passed."""
+
+
+class Busy(Unavailable):
+    """More requests wait than can be answered in good time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +46,18 @@ class Prediction:
     oldest_age_seconds: float | None
     missing: int
     stale: int
+
+
+@dataclass(slots=True)
+class Work:
+    """One request on its way: what was sent, what is absent, when it began."""
+
+    model: LoadedModel
+    given: Given
+    absent: tuple[str, ...]
+    prediction_id: str | None
+    started: float
+    looked_up_at: float = 0.0
 
 
 class Predictor:
@@ -52,6 +78,8 @@ class Predictor:
         self._lookup = lookup
         self._log = log
         self._on_close = on_close
+        self._waiting: Counter[tuple[str, str]] = Counter()
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="predict")
 
     def find(self, model: str, version: str | None = None) -> LoadedModel:
         """The loaded model that would answer. Raises `NotFound` or `Unavailable`."""
@@ -72,22 +100,112 @@ class Predictor:
         types), `NotFound`, `Unavailable`, `Gone`.
         """
         found = self.find(model, version)
-        tensors = read_values(found.signature, inputs)
-        return self.answer(found, tensors, prediction_id)
+        return self.answer(found, read_values(found.signature, inputs), prediction_id)
 
     def answer(
         self, model: LoadedModel, tensors: Mapping[str, Array], prediction_id: str | None = None
     ) -> Prediction:
         """Answer tensors that a codec has read already. Raises as `predict` does."""
-        started = perf_counter()
-        given = model.plan.read(tensors)
-        absent = model.plan.missing(given)
-        matrix = self._look_up(model, given, absent) if absent else None
-        rows = model.plan.assemble(given, None if matrix is None else matrix.values)
-        outputs = model.runtime.predict(rows)
-        seconds = perf_counter() - started
+        work = _begin(model, tensors, prediction_id)
+        matrix = None
+        if work.absent:
+            lookup = self._lookup_for(work)
+            matrix = lookup.matrix(self._plan(lookup, model), work.given.keys)
+        rows = self._rows(work, matrix)
+        return self._finish(work, matrix, rows, model.runtime.predict(rows))
+
+    async def answer_async(
+        self,
+        model: LoadedModel,
+        tensors: Mapping[str, Array],
+        prediction_id: str | None = None,
+        deadline: float | None = None,
+    ) -> Prediction:
+        """`answer` for an event loop, which is held only by models in process and few rows.
+
+        `deadline` is a moment of `time.monotonic`: raises `Late` when it passes before the answer,
+        `Busy` when too many wait for this model's worker.
+        """
+        if deadline is None:
+            return await self._answer(model, tensors, prediction_id, None)
+        try:
+            async with asyncio.timeout(deadline - monotonic()):
+                return await self._answer(model, tensors, prediction_id, deadline)
+        except TimeoutError:
+            raise Late(f"model {model.name} did not answer within the deadline") from None
+
+    async def _answer(
+        self,
+        model: LoadedModel,
+        tensors: Mapping[str, Array],
+        prediction_id: str | None,
+        deadline: float | None,
+    ) -> Prediction:
+        work = _begin(model, tensors, prediction_id)
+        matrix = None
+        if work.absent:
+            lookup = self._lookup_for(work)
+            matrix = await lookup.matrix_async(self._plan(lookup, model), work.given.keys)
+        rows = self._rows(work, matrix)
+        if deadline is not None and monotonic() >= deadline:
+            raise Late(f"the deadline passed before model {model.name} was asked")
+        if model.isolated or len(rows) > INLINE_ROWS:
+            outputs = await self._in_thread(model, rows)
+        else:
+            outputs = model.runtime.predict(rows)
+        return self._finish(work, matrix, rows, outputs)
+
+    async def _in_thread(self, model: LoadedModel, rows: Floats) -> Mapping[str, Array]:
+        key = (model.name, model.version)
+        if self._waiting[key] >= WAITING_PER_WORKER:
+            raise Busy(f"{WAITING_PER_WORKER} requests wait for model {model.name} already")
+        self._waiting[key] += 1
+        running = self._threads.submit(model.runtime.predict, rows)
+        loop = asyncio.get_running_loop()
+        # Counted until it has really ended: a client that leaves does not free the worker.
+        running.add_done_callback(lambda _: self._left(loop, key))
+        return await asyncio.wrap_future(running)
+
+    def _left(self, loop: asyncio.AbstractEventLoop, key: tuple[str, str]) -> None:
+        def leave() -> None:
+            self._waiting[key] -= 1
+
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(leave)
+
+    def _lookup_for(self, work: Work) -> FeatureLookup:
+        work.model.plan.check_lookup(work.given, work.absent)
+        if self._lookup is None:
+            raise Unavailable(
+                "this server has no feature lookup", hint="send every feature, or configure Redis"
+            )
+        return self._lookup
+
+    def _plan(self, lookup: FeatureLookup, model: LoadedModel) -> Any:
+        return lookup.plan(model.refs, full_feature_names=True)
+
+    def _rows(self, work: Work, matrix: FeatureMatrix | None) -> Floats:
+        if matrix is None:
+            return work.model.plan.assemble(work.given, None)
+        work.looked_up_at = perf_counter()
+        if matrix.values.shape != (work.given.rows, len(work.model.refs)):
+            raise Corrupt(
+                f"the lookup gave {matrix.values.shape} values",
+                f"asked for {work.given.rows} rows of {len(work.model.refs)} features",
+            )
+        return work.model.plan.assemble(work.given, matrix.values)
+
+    def _finish(
+        self,
+        work: Work,
+        matrix: FeatureMatrix | None,
+        rows: Floats,
+        outputs: Mapping[str, Array],
+    ) -> Prediction:
+        seconds = perf_counter() - work.started
+        model, given = work.model, work.given
         prediction = Prediction(
-            prediction_id or os.urandom(16).hex(),
+            work.prediction_id or os.urandom(16).hex(),
             model.name,
             model.version,
             outputs,
@@ -95,43 +213,28 @@ class Predictor:
             0 if matrix is None else _missing(matrix, model, given),
             0 if matrix is None else matrix.stale,
         )
-        self._record(prediction, model, given, rows, seconds)
-        return prediction
-
-    def _look_up(self, model: LoadedModel, given: Given, absent: tuple[str, ...]) -> FeatureMatrix:
-        model.plan.check_lookup(given, absent)
-        if self._lookup is None:
-            raise Unavailable(
-                "this server has no feature lookup", hint="send every feature, or configure Redis"
-            )
-        plan = self._lookup.plan(model.refs, full_feature_names=True)
-        matrix = self._lookup.matrix(plan, given.keys)
-        if matrix.values.shape != (given.rows, len(model.refs)):
-            raise Corrupt(
-                f"the lookup gave {matrix.values.shape} values",
-                f"asked for {given.rows} rows of {len(model.refs)} features",
-            )
-        return matrix
-
-    def _record(
-        self,
-        prediction: Prediction,
-        model: LoadedModel,
-        given: Given,
-        rows: NDArray[np.float64],
-        seconds: float,
-    ) -> None:
+        looking = work.looked_up_at - work.started if matrix is not None else 0.0
         self.metrics.predicted(
-            model.name, model.version, seconds, given.rows, prediction.missing, prediction.stale
-        )
+            model.name, model.version, seconds, looking,
+            given.rows, prediction.missing, prediction.stale,
+        )  # fmt: skip
         if self._log is not None:
+            events: Sequence[Sequence[int]] = () if matrix is None else matrix.events
             self._log.offer(
                 LogEntry(
                     prediction.prediction_id, self._clock(), model.version, model.signature,
-                    model.name, given.keys, rows, prediction.outputs, seconds,
+                    model.name, given.keys, rows, outputs, seconds,
                     prediction.oldest_age_seconds, prediction.missing, prediction.stale,
+                    events, given.columns.keys(),
                 )
             )  # fmt: skip
+        return prediction
+
+    async def close_async(self) -> None:
+        """`close` from the event loop that predictions were made on."""
+        if self._lookup is not None:
+            await self._lookup.close_async()
+        await asyncio.to_thread(self.close)
 
     def close(self) -> None:
         """Stop following the registry, flush the log. Models stay usable."""
@@ -139,6 +242,13 @@ class Predictor:
             self._on_close()
         if self._log is not None:
             self._log.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin(model: LoadedModel, tensors: Mapping[str, Array], prediction_id: str | None) -> Work:
+    started = perf_counter()
+    given = model.plan.read(tensors)
+    return Work(model, given, model.plan.missing(given), prediction_id, started)
 
 
 def _missing(matrix: FeatureMatrix, model: LoadedModel, given: Given) -> int:

@@ -155,6 +155,7 @@ def spawn_server(settings: Settings, spec: ServerSpec) -> ServerProcess:
         env=environment_of(settings),
         cwd=settings.root,
         start_new_session=True,  # Ctrl-C reaches the parent, which stops it in good order
+        pass_fds=spec.descriptors,
     )
     return ServerProcess(process, stderr, spec)
 

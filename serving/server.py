@@ -22,8 +22,8 @@ from serving.spec import THREAD_LIMITS, ServerSpec
 
 
 def open_sockets(spec: ServerSpec) -> list[socket.socket]:
-    """The sockets that a spec asks for. Raises as `serving.listen` does."""
-    sockets = []
+    """The sockets that a spec asks for. Raises as `featureserver.listen` does."""
+    sockets = [socket.socket(fileno=descriptor) for descriptor in spec.descriptors]
     if spec.host is not None:
         sockets.append(listen_tcp(spec.host, spec.port))
     if spec.unix_socket is not None:
@@ -35,9 +35,9 @@ def serve(spec: ServerSpec) -> None:
     """Import, load, listen, serve: one line on stdout after each of the first three."""
     import featureserver.server
     from registry.kernel.settings import read_settings
-    from serving.app import create_app
     from serving.bootstrap import import_runtimes, open_serving
-    from serving.settings import DRAIN_SECONDS, MAX_BODY_BYTES
+    from serving.hosting import open_data_plane
+    from serving.settings import DRAIN_SECONDS
 
     settings = read_settings(Path(spec.root))
     serving = open_serving(settings, own_process=True)
@@ -46,13 +46,19 @@ def serve(spec: ServerSpec) -> None:
     if spec.hold:
         sys.stdin.readline()
     started = perf_counter()
-    predictor = serving.predictor(models=spec.models or None, lookup=spec.lookup, log=spec.log)
+    app = open_data_plane(
+        serving,
+        spec.models or None,
+        lookup=spec.lookup,
+        log=spec.log,
+        held_out=Path(spec.held_out) if spec.held_out else None,
+    )
     _tell({"event": "loaded", "seconds": perf_counter() - started})
     _end_with_parent()
     sockets = open_sockets(spec)
     _tell({"event": "listening", "port": _port(sockets), "unix_socket": spec.unix_socket})
-    app = create_app(predictor, int(settings.get(MAX_BODY_BYTES)))
-    featureserver.server.serve(app, sockets, int(settings.get(DRAIN_SECONDS)))
+    drain_seconds = int(settings.get(DRAIN_SECONDS))
+    featureserver.server.serve(app, sockets, drain_seconds, shared=bool(spec.descriptors))
 
 
 def _port(sockets: list[socket.socket]) -> int | None:

@@ -24,11 +24,21 @@ POLL_SECONDS = Setting(
 DRAIN_SECONDS = Setting(
     "serving", "drain_seconds", 10, "how long requests under way may take after SIGTERM"
 )
+WORKERS = Setting("serving", "workers", 1, "server processes that share the listening sockets")
+MOST_IN_FLIGHT = Setting(
+    "serving", "most_in_flight", 256, "predictions under way in one process; 429 for further ones"
+)
+LONGEST_WAIT_SECONDS = Setting(
+    "serving", "longest_wait_seconds", 1.0, "a request that stood in line longer is answered 429"
+)
+RESERVE_BYTES = Setting(
+    "serving", "reserve_bytes", 64 << 20, "memory to stay free; a load that needs it is refused"
+)
 LOG_CAPACITY = Setting(
     "serving",
     "log_capacity",
     20_000,
-    "predictions held for the log before further ones are dropped",
+    "predicted rows held for the log before further ones are dropped",
 )
 LOG_FLUSH_SECONDS = Setting(
     "serving", "log_flush_seconds", 5.0, "how often the prediction log writes a Parquet segment"
@@ -64,6 +74,10 @@ SETTINGS = (
     MAX_BODY_BYTES,
     POLL_SECONDS,
     DRAIN_SECONDS,
+    WORKERS,
+    MOST_IN_FLIGHT,
+    LONGEST_WAIT_SECONDS,
+    RESERVE_BYTES,
     LOG_CAPACITY,
     LOG_FLUSH_SECONDS,
     WORKER_SECONDS,

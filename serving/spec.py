@@ -10,7 +10,9 @@ class ServerSpec(msgspec.Struct, frozen=True):
 
     `models` are (name, version) pairs to serve without asking the registry, as the gate does with a
     candidate; empty means: follow the registry's champions. `hold` waits for a line on stdin
-    between importing and loading, so that the parent can measure in between.
+    between importing and loading, so that the parent can measure in between. `descriptors` are
+    listening sockets that were opened by the parent; `held_out` is a folder that the workers of one
+    server share.
     """
 
     root: str
@@ -21,3 +23,5 @@ class ServerSpec(msgspec.Struct, frozen=True):
     lookup: bool = True
     log: bool = True
     hold: bool = False
+    descriptors: tuple[int, ...] = ()
+    held_out: str | None = None

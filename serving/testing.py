@@ -1,5 +1,6 @@
 """A feature lookup in memory, for tests of the model room: values by key, no Redis."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.kernel.errors import Invalid, Unavailable
+
+EVENT = 1_380_628_740_000_000  # 2013-10-01T11:59:00Z
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class FakeMatrix:
     oldest_age_seconds: float | None
     missing: int
     stale: int
+    events: Sequence[Sequence[int]] = ()
 
 
 class FakeLookup:
@@ -33,6 +37,8 @@ class FakeLookup:
         self.down = False
         self.calls = 0
         self.age_seconds = 60.0
+        self.slow_seconds = 0.0
+        self.refreshed = 0
 
     def plan(self, features: str | Sequence[str], /, *, full_feature_names: bool = False) -> Any:
         return tuple(features)
@@ -48,4 +54,16 @@ class FakeLookup:
         values = np.array([[row.get(ref, np.nan) for ref in plan] for row in known], np.float64)
         values = values.reshape(len(known), len(plan))
         age = self.age_seconds if any(known) else None
-        return FakeMatrix(values, plan, age, int(np.isnan(values).sum()), 0)
+        events = [EVENT if row else 0 for row in known]
+        return FakeMatrix(values, plan, age, int(np.isnan(values).sum()), 0, [events] * len(plan))
+
+    async def matrix_async(self, plan: Any, entities: Mapping[str, Sequence[Any]], /) -> FakeMatrix:
+        """Waits `slow_seconds` without holding the loop, then answers as `matrix`."""
+        await asyncio.sleep(self.slow_seconds)
+        return self.matrix(plan, entities)
+
+    def refresh(self) -> None:
+        self.refreshed += 1
+
+    async def close_async(self) -> None:
+        """Nothing here belongs to a loop."""

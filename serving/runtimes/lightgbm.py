@@ -2,6 +2,7 @@
 
 import ctypes
 import threading
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,15 +41,14 @@ class LightGBMRuntime:
         self._one: SingleRow | None = SingleRow(lightgbm, booster, signature.width, policy.threads)
 
     def predict(self, rows: NDArray[np.float64]) -> Mapping[str, Array]:
-        if len(rows) == 1 and self._one is not None:
-            scores = self._one(rows)
+        one = self._one
+        if len(rows) == 1 and one is not None:
+            scores = one(rows)
         else:
             scores = self._booster.predict(rows, num_threads=self._threads)
         return {self._output.name: shaped(self._output, scores, len(rows))}
 
     def unload(self) -> None:
-        if self._one is not None:
-            self._one.close()
         self._booster = self._one = None
 
 
@@ -61,7 +61,6 @@ class SingleRow:
     def __init__(self, lightgbm: Any, booster: Any, width: int, threads: int) -> None:
         library = ctypes.CDLL(lightgbm.basic._LIB._name)
         self._call = library["LGBM_BoosterPredictForMatSingleRowFast"]
-        self._free = library["LGBM_FastConfigFree"]
         self._turn = threading.Lock()
         self._settings = ctypes.c_void_p()
         failed = library["LGBM_BoosterPredictForMatSingleRowFastInit"](
@@ -70,6 +69,8 @@ class SingleRow:
         )  # fmt: skip
         if failed:
             raise Corrupt("LightGBM cannot prepare this model for single rows")
+        weakref.finalize(self, library["LGBM_FastConfigFree"], self._settings)
+        self._booster = booster
         self._scores = (ctypes.c_double * max(1, booster.num_model_per_iteration()))()
         self._length = ctypes.c_int64()
         self._to_length = ctypes.byref(self._length)
@@ -81,9 +82,6 @@ class SingleRow:
             if self._call(self._settings, at, self._to_length, self._scores):
                 raise Invalid("LightGBM cannot predict this row")
             return np.array(self._scores[: self._length.value])
-
-    def close(self) -> None:
-        self._free(self._settings)
 
 
 def _check_whole(model: bytes) -> None:

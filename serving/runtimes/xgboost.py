@@ -7,7 +7,8 @@ that it ends in is made here directly.
 import ctypes
 import json
 import threading
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -42,30 +43,32 @@ class XGBoostRuntime:
         self._booster: Any = booster
         self._output: Output = signature.outputs[0]
         trees = int(bundle.manifest.model.options.get("trees", 0))
-        self._predict = DirectPredict(xgboost.libpath.find_lib_path()[0], booster.handle, trees)
+        library = xgboost.libpath.find_lib_path()[0]
+        self._predict: DirectPredict | None = DirectPredict(library, booster, trees)
 
     def predict(self, rows: NDArray[np.float64]) -> Mapping[str, Array]:
+        assert self._predict is not None
         return {self._output.name: shaped(self._output, self._predict(rows), len(rows))}
 
     def unload(self) -> None:
-        self._booster = None
-        self._predict.close()
+        self._booster = self._predict = None
 
 
 class DirectPredict:
     """`XGBoosterPredictFromDense` over one booster, with what can be prepared prepared.
 
     Each thread has its own proxy matrix, which holds the rows of one call, and its own place for
-    the answer; the library keeps the answer's memory by thread too.
+    the answer; the library keeps the answer's memory by thread too. All of it goes when the last
+    call that uses it is over.
     """
 
-    def __init__(self, library: str, handle: ctypes.c_void_p, trees: int) -> None:
+    def __init__(self, library: str, booster: Any, trees: int) -> None:
         self._library = ctypes.CDLL(library)
         # Taken by item: the attribute is one object that XGBoost's own Python shares.
         self._call = self._library["XGBoosterPredictFromDense"]
         self._create = self._library["XGProxyDMatrixCreate"]
-        self._free = self._library["XGDMatrixFree"]
-        self._handle = handle
+        self._booster = booster
+        self._handle = booster.handle
         settings = {
             "type": 0, "training": False, "iteration_begin": 0, "iteration_end": trees,
             "missing": float("nan"), "strict_shape": False, "cache_id": 0,
@@ -73,6 +76,7 @@ class DirectPredict:
         self._settings = json.dumps(settings).encode()
         self._here = threading.local()
         self._proxies: list[ctypes.c_void_p] = []
+        weakref.finalize(self, _free_all, self._proxies, self._library["XGDMatrixFree"])
 
     def __call__(self, rows: NDArray[np.float64]) -> Array:
         """The scores of `rows`, float64 [n, width] in C order: float32 [n * outputs], copied."""
@@ -106,10 +110,10 @@ class DirectPredict:
         pointers = (ctypes.byref(scores), ctypes.byref(shape), ctypes.byref(sizes))
         return (proxy, shape, sizes, scores, *pointers)
 
-    def close(self) -> None:
-        """Give the matrices back. Nothing may be predicted after that."""
-        while self._proxies:
-            self._free(self._proxies.pop())
+
+def _free_all(proxies: list[ctypes.c_void_p], free: Callable[[ctypes.c_void_p], int]) -> None:
+    for proxy in proxies:
+        free(proxy)
 
 
 FORMAT = Format((".ubj", ".xgb.json"), (b"{",), XGBoostRuntime, "xgboost")

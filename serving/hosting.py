@@ -1,0 +1,46 @@
+"""A server's data plane put together: predictor, admission, labels, control."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from registry.ports import Principal
+from registry.settings import HOME
+from serving import settings as names
+from serving.admission import Admission
+from serving.app import DataPlane, create_app
+from serving.control import Control
+from serving.labels import LabelBook
+from serving.placement import placed
+from serving.room import Room
+
+
+def open_data_plane(
+    room: Room,
+    models: Sequence[tuple[str, str]] | None = None,
+    *,
+    lookup: bool = True,
+    log: bool = True,
+    held_out: Path | None = None,
+) -> DataPlane:
+    """The ASGI application of a model server over a room, which it closes at shutdown.
+
+    Serves the registry's champions, or exactly `models`. `held_out` is the folder in which the
+    workers of one server tell each other which models are unloaded. Raises as
+    `serving.placement.place_predictor` does.
+    """
+    predictor, follower = placed(room, models, lookup=lookup, log=log, held_out=held_out)
+    settings = room.settings
+    labels = LabelBook(settings.path(HOME) / "labels", room.clock)
+
+    def authority(token: str | None, *roles: str) -> Principal:
+        return room.registry.authority(token, *roles)  # opened when the first token is shown
+
+    return create_app(
+        predictor,
+        int(settings.get(names.MAX_BODY_BYTES)),
+        Control(authority, labels, follower),
+        Admission(
+            int(settings.get(names.MOST_IN_FLIGHT)),
+            float(settings.get(names.LONGEST_WAIT_SECONDS)),
+        ),
+    )

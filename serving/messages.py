@@ -1,0 +1,49 @@
+"""What routes take and give: requests, responses, and predictions asked for. No routes here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from serving.http_errors import JSON, error_body
+from serving.loaded import LoadedModel
+from serving.predict import Prediction
+from serving.tensors import Array
+
+Header = tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a route sees: captures of the path, headers by lower case name, the plain body."""
+
+    path: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    status: int
+    body: bytes
+    headers: tuple[Header, ...] = (JSON,)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A prediction that a request asks for, and how its answer is written."""
+
+    model: LoadedModel
+    tensors: Mapping[str, Array]
+    render: Callable[[Prediction], Response]
+    prediction_id: str | None = None
+    timeout_seconds: float | None = None
+
+
+def as_json(value: Any, status: int = 200) -> Response:
+    return Response(status, msgspec.json.encode(value))
+
+
+def error_response(status: int, text: str, *headers: Header) -> Response:
+    return Response(status, error_body(text), (JSON, *headers))
