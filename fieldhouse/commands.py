@@ -47,6 +47,7 @@ TABLE: Mapping[str, Entry] = {
     "check": _registry("check", "check the definitions: every finding at once", "Change"),
     "plan": _registry("plan", "show what applying the repository would change", "Change"),
     "propose": _registry("propose", "put the plan forward for approval", "Change"),
+    "proposals": _registry("proposals", "list proposals and what each still takes", "Change"),
     "approve": _registry("approve", "approve a proposal of somebody else's", "Change"),
     "reject": _registry("reject", "reject a proposal, with a reason", "Change"),
     "apply": _registry("apply", "carry out an approved proposal", "Change"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from registry.adapters.checkpoint_file import CheckpointFile
+from registry.adapters.owners_file import read_owners
 from registry.adapters.sql import states, tokens
 from registry.adapters.sql.books import SqlDatasets, SqlModels, SqlWatermarks
 from registry.adapters.sql.database import Database, open_database
@@ -114,6 +115,7 @@ def open_registry(settings: Settings, tables: TableColumns | None = None) -> Sql
         severities=read_severities(settings.section("rules")),
         waivers=read_waivers(settings.path(REPOSITORY)),
         policy=read_policy(settings.section("policy")),
+        owners=read_owners(settings.path(REPOSITORY), settings.section("people")),
     )
     return SqlRegistry(
         namespace=namespace,

@@ -93,8 +93,15 @@ class ModelRecord:
 class ModelBook(Protocol):
     """Where model versions, their states and the champion pointer are kept, with audit."""
 
-    def save(self, record: ModelRecord, actor: str, action: str, reason: str = "") -> None:
-        """Insert or update one version and its audit event in one transaction."""
+    def save(
+        self,
+        record: ModelRecord,
+        actor: str,
+        action: str,
+        reason: str = "",
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Insert or update one version and its audit event, with `detail`, in one transaction."""
         ...
 
     def get(self, name: str, version: str | None = None) -> ModelRecord:
@@ -105,8 +112,19 @@ class ModelBook(Protocol):
 
     def champion(self, name: str) -> ModelRecord | None: ...
 
-    def set_champion(self, name: str, version: str, actor: str, reason: str = "") -> None:
-        """Swap the pointer and append its audit event in one transaction."""
+    def set_champion(
+        self,
+        name: str,
+        version: str,
+        actor: str,
+        reason: str = "",
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Swap the pointer and append its audit event, with `detail`, in one transaction."""
+        ...
+
+    def history(self, name: str) -> Sequence[Event]:
+        """All that was done with a model's versions, oldest first; subjects are `name@version`."""
         ...
 
 
@@ -204,9 +222,20 @@ class Transaction(Protocol):
 
     def pending(self, namespace: str) -> Sequence[Proposal]: ...
 
+    def proposals(self, namespace: str) -> Sequence[Proposal]:
+        """All of them, whatever became of them, oldest first."""
+        ...
+
     def save_approval(self, digest: str, approval: Approval) -> None: ...
 
+    def drop_approval(self, digest: str, subject: str) -> None: ...
+
     def approvals(self, digest: str) -> Sequence[Approval]: ...
+
+    def holder(self, subject: str, now: datetime) -> Principal | None:
+        """All that the good tokens of a subject allow, a bot when one of them is; None when it has
+        none."""
+        ...
 
 
 class Store(Protocol):

@@ -4,6 +4,7 @@ from registry.cli.access import token
 from registry.cli.audit import audit
 from registry.cli.check import check, plan
 from registry.cli.lifecycle import lifecycle
+from registry.cli.proposals import proposals
 from registry.cli.review import apply, approve, propose, reject
 from registry.cli.show import lineage, show
 
@@ -15,6 +16,7 @@ __all__ = [
     "lifecycle",
     "lineage",
     "plan",
+    "proposals",
     "propose",
     "reject",
     "show",

@@ -31,7 +31,7 @@ def create(
     """Issue a token for SUBJECT and print it, once.
 
     The first token of a registry needs none and must be an admin's; later ones take an admin's.
-    Roles: author, steward, operator, owner, reliability, admin.
+    Roles: author, steward, operator, owner, reliability, recorder, admin.
 
     \b
     Example:

@@ -11,6 +11,7 @@ from registry.kernel.settings import Settings
 
 if TYPE_CHECKING:
     from registry.core.definitions import Repository
+    from registry.service.propose import Standing
 
 
 @click.command()
@@ -29,7 +30,7 @@ def propose(folder: Path | None, reason: str, token: str | None, out: Output) ->
     """
     from registry.cli.session import load_here, open_here, principal_here, project_settings
     from registry.kernel.errors import Refused
-    from registry.reports.text import findings_text, summary
+    from registry.reports.text import findings_text, standing_text, summary
     from registry.service.check import CheckFailed
     from registry.service.propose import propose as put_forward
 
@@ -46,10 +47,9 @@ def propose(folder: Path | None, reason: str, token: str | None, out: Output) ->
         out.say(findings_text(failed.checked.findings))
         raise
     proposal = stands.proposal
-    missing = f"approvals missing: {stands.missing}"
     out.data(
-        {**_facts(proposal.digest, proposal.status, stands.missing), "plan": plain(proposal.plan)},
-        f"{proposal.digest}\n{summary(proposal.plan)}\n{proposal.status}; {missing}",
+        {**_facts(stands), "plan": plain(proposal.plan)},
+        f"{proposal.digest}\n{summary(proposal.plan)}\n{standing_text(stands)}",
     )
 
 
@@ -61,24 +61,21 @@ def propose(folder: Path | None, reason: str, token: str | None, out: Output) ->
 def approve(digest: str, comment: str, token: str | None, out: Output) -> None:
     """Consent to exactly the changes of one proposal.
 
-    Who proposed it cannot approve it, nor can a bot. Takes the role steward.
+    Who proposed it cannot approve it, nor can a bot. `proposals show` says whose approval it takes.
 
     \b
     Example:
       fieldhouse approve sha256:1f0c… --comment "no model reads the old one"
     """
     from registry.cli.session import open_here, principal_here, project_settings
+    from registry.reports.text import standing_text
     from registry.service.propose import approve as consent
 
     settings = project_settings()
     registry = open_here(settings)
     principal = principal_here(registry, settings, token)
     stands = consent(registry.context, digest, principal, comment)
-    status = stands.proposal.status
-    out.data(
-        _facts(stands.proposal.digest, status, stands.missing),
-        f"{status}; approvals missing: {stands.missing}",
-    )
+    out.data(_facts(stands), standing_text(stands))
 
 
 @click.command()
@@ -100,7 +97,7 @@ def reject(digest: str, reason: str, token: str | None, out: Output) -> None:
     registry = open_here(settings)
     principal = principal_here(registry, settings, token)
     proposal = close(registry.context, digest, principal, reason)
-    out.data(_facts(proposal.digest, proposal.status, 0), proposal.status)
+    out.data({"digest": proposal.digest, "status": proposal.status}, proposal.status)
 
 
 @click.command()
@@ -157,5 +154,10 @@ def _bring_feast_in_step(settings: Settings, repository: "Repository", out: Outp
     out.say(f"Feast's registry holds the same {len(result.views)} views: feast -c {folder} …")
 
 
-def _facts(digest: str, status: str, missing: int) -> dict[str, object]:
-    return {"digest": digest, "status": status, "missing_approvals": missing}
+def _facts(stands: "Standing") -> dict[str, object]:
+    return {
+        "digest": stands.proposal.digest,
+        "status": stands.proposal.status,
+        "missing_approvals": stands.missing,
+        "missing": [str(lack) for lack in stands.lacks],
+    }

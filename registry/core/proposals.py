@@ -15,7 +15,12 @@ PENDING = ("open", "checked", "approved")
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """`digest` is the plan's. `findings` are those of the check that let it through."""
+    """`digest` is the plan's. `findings` are those of the check that let it through.
+
+    `behind` are the others who put these changes forward: whose pull request it is, who committed.
+    `origin` names that pull request, `commit` its head, `seen` when the forge last said something
+    of it (the newest event that counted).
+    """
 
     digest: str
     namespace: str
@@ -27,3 +32,12 @@ class Proposal:
     repository: Repository
     findings: tuple[Finding, ...] = ()
     reason: str = ""
+    behind: tuple[str, ...] = ()
+    origin: str = ""
+    commit: str = ""
+    seen: str = ""
+
+    @property
+    def proposers(self) -> tuple[str, ...]:
+        """All whose approval never counts."""
+        return (self.proposer, *self.behind)

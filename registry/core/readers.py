@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from registry.core.state import NamespaceState
@@ -12,10 +12,11 @@ ReaderKind = Literal["service", "training set", "model"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Reader:
-    """Something that breaks when a feature it reads changes."""
+    """Something that breaks when a feature it reads changes; `owner` answers for it."""
 
     kind: ReaderKind
     name: str
+    owner: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
@@ -29,7 +30,10 @@ def service_readers(state: NamespaceState) -> Iterable[tuple[str, Reader]]:
     for name, record in state.services.items():
         for pin in record.pinned:
             view = pin.view.split("@")[0]
-            yield f"{view}:{pin.feature}@{pin.version}", Reader("service", name)
+            yield (
+                f"{view}:{pin.feature}@{pin.version}",
+                Reader("service", name, record.definition.owner),
+            )
 
 
 def index_readers(pairs: Iterable[tuple[str, Reader]]) -> Readers:

@@ -1,10 +1,14 @@
 """Plans, findings and proposals as text for a terminal."""
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from registry.core.changes import Change, Difference, Plan
 from registry.core.findings import Finding
 from registry.kernel.canonical import short
+
+if TYPE_CHECKING:
+    from registry.service.propose import Standing
 
 MARKS = {"add": "+", "change": "~", "remove": "-", "move": ">"}
 SEVERITY_MARKS = {"error": "✗", "warning": "!", "notice": "·"}
@@ -44,6 +48,12 @@ def difference_text(difference: Difference) -> str:
     before = "(none)" if difference.before is None else difference.before
     after = "(none)" if difference.after is None else difference.after
     return f"{difference.facet}: {before} → {after}"
+
+
+def standing_text(stands: "Standing") -> str:
+    """`checked; approvals missing: 1`, and below it which, and who can give it."""
+    lines = [f"  missing: {lack}" for lack in stands.lacks]
+    return "\n".join([f"{stands.proposal.status}; approvals missing: {stands.missing}", *lines])
 
 
 def findings_text(findings: Sequence[Finding]) -> str:

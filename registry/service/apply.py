@@ -103,12 +103,12 @@ def _check_approved(context: Context, transaction: Transaction, proposal: Propos
     if proposal.status in ("rejected", "superseded"):
         raise Refused(f"the proposal is {proposal.status}", hint="propose again")
     stands = standing(context, transaction, proposal)
-    if stands.missing:
+    if stands.lacks:
         raise Refused(
             f"proposal {proposal.digest} is not approved",
-            f"{stands.missing} approval(s) missing, for: {', '.join(stands.need.kinds)}",
-            f"somebody other than {proposal.proposer} with role "
-            f"{' or '.join(stands.need.roles)} can run: fieldhouse approve {proposal.digest}",
+            f"{stands.missing} approval(s) missing: {'; '.join(map(str, stands.lacks))}",
+            f"not {' nor '.join(proposal.proposers)}, who proposed it; "
+            f"run: fieldhouse approve {proposal.digest}",
         )
 
 

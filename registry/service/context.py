@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from registry.core.policy import DEFAULT_POLICY
+from registry.core.owners import Owners
+from registry.core.policy import DEFAULT_POLICY, Policy
 from registry.core.rules.base import TableColumns
 from registry.core.rules.engine import Waiver
 from registry.kernel.clock import Clock
@@ -23,4 +24,5 @@ class Context:
     interval_seconds: float = 3600.0
     severities: Mapping[str, str] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
-    policy: Mapping[str, int] = field(default_factory=lambda: dict(DEFAULT_POLICY))
+    policy: Policy = field(default_factory=lambda: dict(DEFAULT_POLICY))
+    owners: Owners = field(default_factory=Owners)

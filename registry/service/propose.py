@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from registry.core.answerable import answerable
 from registry.core.audit import Event
+from registry.core.changes import Plan
 from registry.core.compiled import Compiled
-from registry.core.policy import Approval, Need, check_approver, missing, needs
+from registry.core.owners import same_subject
+from registry.core.policy import Approval, Lack, Need, check_approver, lacking, needs
 from registry.core.proposals import PENDING, Proposal
 from registry.kernel.errors import NotFound, Refused
 from registry.ports import Principal, Transaction
@@ -15,20 +18,43 @@ from registry.service.context import Context
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A proposal and what it still takes."""
+    """A proposal, what it takes, and what of that is still lacking."""
 
     proposal: Proposal
-    need: Need
-    missing: int
+    needs: tuple[Need, ...]
+    lacks: tuple[Lack, ...]
+    approvals: tuple[Approval, ...] = ()
+
+    @property
+    def missing(self) -> int:
+        """How many approvals are missing, when each comes from another person."""
+        return sum(lack.count for lack in self.lacks)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a proposal comes from when a pull request makes it: see `Proposal`."""
+
+    name: str = ""
+    commit: str = ""
+    behind: tuple[str, ...] = ()
+
+
+NO_ORIGIN = Origin()
 
 
 def propose(
-    context: Context, compiled: Compiled, principal: Principal, reason: str = ""
+    context: Context,
+    compiled: Compiled,
+    principal: Principal,
+    reason: str = "",
+    origin: Origin = NO_ORIGIN,
 ) -> Standing:
-    """Check the repository and keep its plan as a proposal. Proposing the same again is no change.
+    """Check the repository and keep its plan as a proposal. Proposing the same again changes
+    nothing, but that whoever does it is one of the proposers from then on.
 
-    Raises `CheckFailed` with every finding, or `Refused` when there is nothing to propose. A
-    refusal is audited too.
+    A pull request has one proposal at a time: another plan supersedes it. Raises `CheckFailed`
+    with every finding, or `Refused` when there is nothing to propose. A refusal is audited too.
     """
     checked = check(context, compiled)
     if checked.plan.empty:
@@ -37,14 +63,62 @@ def propose(
         _audit_refusal(context, compiled, checked, principal)
         raise CheckFailed(checked)
     with context.store.write() as transaction:
+        _supersede(context, transaction, checked.plan, principal, origin)
         known = _pending(transaction, checked.plan.digest)
         if known is None:
-            known = _made(context, compiled, checked, principal, reason)
-            known = _settled(context, transaction, known)
-            transaction.save_proposal(known)
-            transaction.append([_event(context, principal, known, "proposal:opened", reason)])
-            transaction.append(_waivers(context, known))
+            known = _opened(context, transaction, compiled, checked, principal, reason)
+        known = _settled(context, transaction, _joined(known, principal, origin))
+        transaction.save_proposal(known)
         return standing(context, transaction, known)
+
+
+def _opened(
+    context: Context,
+    transaction: Transaction,
+    compiled: Compiled,
+    checked: Checked,
+    principal: Principal,
+    reason: str,
+) -> Proposal:
+    """A new proposal. Approvals of an earlier one with the same plan do not count for it."""
+    made = _made(context, compiled, checked, principal, reason)
+    transaction.save_proposal(made)
+    for approval in transaction.approvals(made.digest):
+        transaction.drop_approval(made.digest, approval.subject)
+    transaction.append([_event(context, principal, made, "proposal:opened", reason)])
+    transaction.append(_waivers(context, made))
+    return made
+
+
+def _joined(known: Proposal, principal: Principal, origin: Origin) -> Proposal:
+    behind = dict.fromkeys([*known.behind, principal.subject, *origin.behind])
+    others = tuple(name for name in behind if not same_subject(name, known.proposer))
+    joined = replace(known, behind=others)
+    if not origin.name:
+        return joined
+    return replace(joined, origin=origin.name, commit=origin.commit)
+
+
+def _supersede(
+    context: Context,
+    transaction: Transaction,
+    planned: Plan,
+    principal: Principal,
+    origin: Origin,
+) -> None:
+    """Close what the same pull request proposed before."""
+    if not origin.name:
+        return
+    for proposal in _pending_of(transaction, planned.namespace, origin.name):
+        if proposal.digest != planned.digest:
+            over = replace(proposal, status="superseded")
+            transaction.save_proposal(over)
+            reason = f"the plan of {origin.name} is {planned.digest} now"
+            transaction.append([_event(context, principal, over, "proposal:superseded", reason)])
+
+
+def _pending_of(transaction: Transaction, namespace: str, origin: str) -> list[Proposal]:
+    return [p for p in transaction.pending(namespace) if p.origin == origin]
 
 
 def _pending(transaction: Transaction, digest: str) -> Proposal | None:
@@ -76,7 +150,7 @@ def approve(context: Context, digest: str, principal: Principal, comment: str = 
     """Record one person's consent to exactly that plan; raises `Forbidden` when it can't count."""
     with context.store.write() as transaction:
         proposal = _open_proposal(transaction, digest)
-        check_approver(principal.subject, principal.roles, principal.bot, proposal.proposer)
+        _check_approver(context, transaction, proposal, principal)
         approval = Approval(
             principal.subject, principal.roles, principal.bot, context.clock(), comment
         )
@@ -87,28 +161,47 @@ def approve(context: Context, digest: str, principal: Principal, comment: str = 
         return standing(context, transaction, proposal)
 
 
+def _check_approver(
+    context: Context, transaction: Transaction, proposal: Proposal, principal: Principal
+) -> None:
+    asked = needs_of(context, transaction, proposal)
+    check_approver(principal.subject, principal.roles, principal.bot, proposal.proposers, asked)
+
+
 def reject(context: Context, digest: str, principal: Principal, reason: str) -> Proposal:
     """Close a proposal for good; its proposer may take it back, others need an approver's role."""
     with context.store.write() as transaction:
         proposal = _open_proposal(transaction, digest)
-        if principal.subject != proposal.proposer:
-            check_approver(principal.subject, principal.roles, principal.bot, proposal.proposer)
+        if not same_subject(principal.subject, proposal.proposer):
+            _check_approver(context, transaction, proposal, principal)
         rejected = replace(proposal, status="rejected")
         transaction.save_proposal(rejected)
         transaction.append([_event(context, principal, rejected, "proposal:rejected", reason)])
         return rejected
 
 
+def needs_of(context: Context, transaction: Transaction, proposal: Proposal) -> tuple[Need, ...]:
+    """What a proposal takes, by the policy and the owners in force."""
+    now = context.clock()
+    answer = answerable(
+        proposal.repository,
+        transaction.state(proposal.namespace),
+        context.owners,
+        lambda subject: transaction.holder(subject, now) is not None,
+    )
+    return needs(proposal.plan, context.policy, answer, proposal.proposers)
+
+
 def standing(context: Context, transaction: Transaction, proposal: Proposal) -> Standing:
     """What a proposal still takes, by the policy in force."""
-    need = needs(proposal.plan, context.policy)
-    approvals = transaction.approvals(proposal.digest)
-    return Standing(proposal, need, missing(need, proposal.proposer, approvals))
+    asked = needs_of(context, transaction, proposal)
+    approvals = tuple(transaction.approvals(proposal.digest))
+    return Standing(proposal, asked, lacking(asked, proposal.proposers, approvals), approvals)
 
 
 def _settled(context: Context, transaction: Transaction, proposal: Proposal) -> Proposal:
-    enough = standing(context, transaction, proposal).missing == 0
-    return replace(proposal, status="approved") if enough else proposal
+    enough = not standing(context, transaction, proposal).lacks
+    return replace(proposal, status="approved" if enough else "checked")
 
 
 def _open_proposal(transaction: Transaction, digest: str) -> Proposal:

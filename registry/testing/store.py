@@ -9,12 +9,14 @@ from datetime import datetime
 
 from registry.core.audit import ChainedEvent, Checkpoint, Event, chain
 from registry.core.duplication import KnownFeature, known_feature
+from registry.core.owners import same_subject
 from registry.core.policy import Approval
 from registry.core.proposals import PENDING, Proposal
 from registry.core.published import Published
 from registry.core.readers import Reader
 from registry.core.state import NamespaceState
 from registry.kernel.errors import Conflict, NotFound, Refused
+from registry.ports import Principal
 
 
 @dataclass
@@ -25,9 +27,10 @@ class InMemoryTransaction:
     published_states: dict[str, tuple[Published, ...]] = field(default_factory=dict)
     log: tuple[ChainedEvent, ...] = ()
     marks: dict[int, Checkpoint] = field(default_factory=dict)
-    proposals: dict[str, Proposal] = field(default_factory=dict)
+    kept: dict[str, Proposal] = field(default_factory=dict)
     consents: dict[tuple[str, str], Approval] = field(default_factory=dict)
     book_readers: tuple[tuple[str, Reader], ...] = ()
+    holders: tuple[Principal, ...] = ()
 
     def state(self, namespace: str) -> NamespaceState:
         return self.states.get(namespace, NamespaceState(namespace))
@@ -86,21 +89,23 @@ class InMemoryTransaction:
         return [self.marks[sequence] for sequence in sorted(self.marks)]
 
     def save_proposal(self, proposal: Proposal) -> None:
-        self.proposals = {**self.proposals, proposal.digest: proposal}
+        self.kept = {**self.kept, proposal.digest: proposal}
 
     def proposal(self, digest: str) -> Proposal:
         prefix = digest if digest.startswith("sha256:") else f"sha256:{digest}"
-        found = [p for key, p in self.proposals.items() if key.startswith(prefix)]
+        found = [p for key, p in self.kept.items() if key.startswith(prefix)]
         if not found:
-            raise NotFound("proposal", digest, self.proposals, "run fieldhouse propose first")
+            raise NotFound("proposal", digest, self.kept, "run fieldhouse propose first")
         if len(found) > 1:
             raise Refused(f"several proposals begin with {digest}", hint="give more digits")
         return found[0]
 
     def pending(self, namespace: str) -> Sequence[Proposal]:
-        found = [
-            p for p in self.proposals.values() if p.namespace == namespace and p.status in PENDING
-        ]
+        found = [p for p in self.kept.values() if p.namespace == namespace and p.status in PENDING]
+        return sorted(found, key=lambda p: (p.at, p.digest))
+
+    def proposals(self, namespace: str) -> Sequence[Proposal]:
+        found = [p for p in self.kept.values() if p.namespace == namespace]
         return sorted(found, key=lambda p: (p.at, p.digest))
 
     def save_approval(self, digest: str, approval: Approval) -> None:
@@ -108,6 +113,12 @@ class InMemoryTransaction:
 
     def approvals(self, digest: str) -> Sequence[Approval]:
         return [a for (d, _), a in sorted(self.consents.items()) if d == digest]
+
+    def drop_approval(self, digest: str, subject: str) -> None:
+        self.consents = {k: a for k, a in self.consents.items() if k != (digest, subject)}
+
+    def holder(self, subject: str, now: datetime) -> Principal | None:
+        return next((p for p in self.holders if same_subject(p.subject, subject)), None)
 
 
 class InMemoryStore:

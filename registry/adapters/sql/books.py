@@ -1,12 +1,12 @@
 """Watermarks, training sets and models in SQL: the books that other rooms keep in the registry."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from registry.adapters.sql import tables as t
-from registry.adapters.sql.audit_log import append_events
+from registry.adapters.sql.audit_log import append_events, read_events
 from registry.adapters.sql.codec import from_text, instant_of, instant_text, to_text
 from registry.adapters.sql.database import Database
 from registry.core.audit import Event
@@ -115,7 +115,14 @@ class SqlModels:
     def __init__(self, database: Database, namespace: str, clock: Clock) -> None:
         self._database, self._namespace, self._clock = database, namespace, clock
 
-    def save(self, record: ModelRecord, actor: str, action: str, reason: str = "") -> None:
+    def save(
+        self,
+        record: ModelRecord,
+        actor: str,
+        action: str,
+        reason: str = "",
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
         c = t.model.c
         where = (c.namespace == self._namespace, c.name == record.name)
         row = {"state": record.state, "body": to_text(record)}
@@ -130,7 +137,7 @@ class SqlModels:
                     "position": (connection.execute(count).scalar() or 0) + 1,
                 }
                 connection.execute(sa.insert(t.model).values({**key, **row}))
-            event = self._event(record.name, record.version, actor, action, reason)
+            event = self._event(record.name, record.version, actor, action, reason, detail)
             append_events(connection, [event])
 
     def get(self, name: str, version: str | None = None) -> ModelRecord:
@@ -160,17 +167,41 @@ class SqlModels:
             version = connection.execute(query).scalar()
         return None if version is None else self.get(name, version)
 
-    def set_champion(self, name: str, version: str, actor: str, reason: str = "") -> None:
+    def set_champion(
+        self,
+        name: str,
+        version: str,
+        actor: str,
+        reason: str = "",
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
         self.get(name, version)
         where = (t.champion.c.namespace == self._namespace, t.champion.c.name == name)
         row = {"namespace": self._namespace, "name": name, "version": version}
         with self._database.write() as connection:
             connection.execute(sa.delete(t.champion).where(*where))
             connection.execute(sa.insert(t.champion).values(row))
-            event = self._event(name, version, actor, "model:champion", reason)
+            event = self._event(name, version, actor, "model:champion", reason, detail)
             append_events(connection, [event])
 
-    def _event(self, name: str, version: str, actor: str, action: str, reason: str) -> Event:
+    def history(self, name: str) -> Sequence[Event]:
+        with self._database.read() as connection:
+            events = [chained.event for chained in read_events(connection, f"{name}@")]
+        return [event for event in events if self._is_of(event, name)]
+
+    def _is_of(self, event: Event, name: str) -> bool:
+        model = event.action.startswith("model:") and event.subject.startswith(f"{name}@")
+        return model and event.namespace == self._namespace
+
+    def _event(
+        self,
+        name: str,
+        version: str,
+        actor: str,
+        action: str,
+        reason: str,
+        detail: Mapping[str, Any] | None,
+    ) -> Event:
         return Event(
             at=self._clock(),
             actor=actor,
@@ -178,6 +209,7 @@ class SqlModels:
             subject=f"{name}@{version}",
             reason=reason,
             namespace=self._namespace,
+            detail=detail,
         )
 
 
@@ -188,12 +220,13 @@ def book_readers(connection: sa.Connection, namespace: str) -> list[tuple[str, R
         sa.select(t.dataset.c.name, t.dataset.c.body).where(t.dataset.c.namespace == namespace)
     ):
         record = from_text(row.body, DatasetRecord, f"training set {row.name}")
-        found += [(ref, Reader("training set", record.name)) for ref in record.features]
+        reader = Reader("training set", record.name, record.created_by)
+        found += [(ref, reader) for ref in record.features]
     models = sa.select(t.model.c.body).where(
         t.model.c.namespace == namespace, t.model.c.state.not_in(("retired", "rejected"))
     )
     for body in connection.execute(models).scalars():
         model = from_text(body, ModelRecord, "model")
-        reader = Reader("model", f"{model.name}@{model.version}")
+        reader = Reader("model", f"{model.name}@{model.version}", model.created_by)
         found += [(ref, reader) for ref in model.features]
     return found

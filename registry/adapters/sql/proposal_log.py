@@ -1,7 +1,6 @@
 """Proposals and approvals in SQL."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -57,11 +56,11 @@ def pending_proposals(connection: sa.Connection, namespace: str) -> Sequence[Pro
     return [from_blob(body, Proposal, "proposal") for body in bodies]
 
 
-def set_status(connection: sa.Connection, proposal: Proposal, status: str) -> Proposal:
-    """The proposal with its new status, saved."""
-    changed = replace(proposal, status=status)
-    save_proposal(connection, changed)
-    return changed
+def all_proposals(connection: sa.Connection, namespace: str) -> Sequence[Proposal]:
+    """All of a namespace, oldest first."""
+    query = sa.select(t.proposal.c.body).where(t.proposal.c.namespace == namespace)
+    bodies = connection.execute(query.order_by(t.proposal.c.at, t.proposal.c.digest)).scalars()
+    return [from_blob(body, Proposal, "proposal") for body in bodies]
 
 
 def save_approval(connection: sa.Connection, digest: str, approval: Approval) -> None:
@@ -78,5 +77,6 @@ def read_approvals(connection: sa.Connection, digest: str) -> list[Approval]:
     return [from_text(body, Approval, "approval") for body in bodies]
 
 
-def clear_approvals(connection: sa.Connection, digest: str) -> None:
-    connection.execute(sa.delete(t.approval).where(t.approval.c.proposal == digest))
+def drop_approval(connection: sa.Connection, digest: str, subject: str) -> None:
+    where = (t.approval.c.proposal == digest) & (t.approval.c.subject == subject)
+    connection.execute(sa.delete(t.approval).where(where))

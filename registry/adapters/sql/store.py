@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from registry.adapters.sql import audit_log, books, proposal_log, states
+from registry.adapters.sql import audit_log, books, proposal_log, states, tokens
 from registry.adapters.sql.database import Database
 from registry.core.audit import ChainedEvent, Checkpoint, Event
 from registry.core.duplication import KnownFeature
@@ -15,6 +15,7 @@ from registry.core.proposals import Proposal
 from registry.core.published import Published
 from registry.core.readers import Reader
 from registry.core.state import NamespaceState
+from registry.ports import Principal
 
 
 class SqlTransaction:
@@ -64,11 +65,20 @@ class SqlTransaction:
     def pending(self, namespace: str) -> Sequence[Proposal]:
         return proposal_log.pending_proposals(self._connection, namespace)
 
+    def proposals(self, namespace: str) -> Sequence[Proposal]:
+        return proposal_log.all_proposals(self._connection, namespace)
+
     def save_approval(self, digest: str, approval: Approval) -> None:
         proposal_log.save_approval(self._connection, digest, approval)
 
     def approvals(self, digest: str) -> Sequence[Approval]:
         return proposal_log.read_approvals(self._connection, digest)
+
+    def drop_approval(self, digest: str, subject: str) -> None:
+        proposal_log.drop_approval(self._connection, digest, subject)
+
+    def holder(self, subject: str, now: datetime) -> Principal | None:
+        return tokens.holder_of(self._connection, subject, now)
 
 
 class SqlStore:

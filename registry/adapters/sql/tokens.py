@@ -9,11 +9,12 @@ import sqlalchemy as sa
 
 from registry.adapters.sql import tables as t
 from registry.adapters.sql.codec import instant_of, instant_text
+from registry.core.owners import same_subject
 from registry.kernel.canonical import digest_bytes
 from registry.kernel.errors import Forbidden, NotFound, Unauthorized
 from registry.ports import Principal
 
-ROLES = ("author", "steward", "operator", "owner", "reliability", "admin")
+ROLES = ("author", "steward", "operator", "owner", "reliability", "recorder", "admin")
 PREFIX = "fh_"
 
 
@@ -84,6 +85,21 @@ def principal_of(connection: sa.Connection, token: str | None, now: datetime) ->
     if info.expires_at is not None and info.expires_at <= now:
         raise Unauthorized(f"the token of {info.subject} expired {info.expires_at}", hint=hint)
     return Principal(info.subject, frozenset(info.roles), info.bot)
+
+
+def holder_of(connection: sa.Connection, subject: str, now: datetime) -> Principal | None:
+    """All that a subject's good tokens allow together; None when it has none."""
+    infos = [info for info in list_tokens(connection) if _good(info, now)]
+    held = [info for info in infos if same_subject(info.subject, subject)]
+    if not held:
+        return None
+    roles = frozenset(role for info in held for role in info.roles)
+    return Principal(held[0].subject, roles, any(info.bot for info in held))
+
+
+def _good(info: TokenInfo, now: datetime) -> bool:
+    unexpired = info.expires_at is None or info.expires_at > now
+    return unexpired and info.revoked_at is None
 
 
 def require(principal: Principal, roles: Sequence[str]) -> Principal:
