@@ -8,14 +8,12 @@ from registry.ports import Registry
 from registry.settings import HOME, INTERVAL, clock_of
 from training.build import Training
 from training.checks import Limits
-from training.describe import QualityPolicy
+from training.quality import POLICIES, QualityPolicy
 from training.settings import LEAKAGE, LEAST_COVERAGE, QUALITY
 from training.writer import DatasetFolder
 from warehouse.bootstrap import open_engine
 from warehouse.engines.port import Engine
 from warehouse.snapshots import SnapshotStore
-
-_POLICIES = ("warn", "block", "off")
 
 
 def open_training(
@@ -31,14 +29,15 @@ def open_training(
     makes no sense.
     """
     policy = settings.get(QUALITY)
-    if policy not in _POLICIES:
-        raise Invalid(f"{QUALITY.name} is {policy!r}", f"it may be {', '.join(_POLICIES)}")
+    if policy not in POLICIES:
+        raise Invalid(f"{QUALITY.name} is {policy!r}", f"it may be {', '.join(POLICIES)}")
     home = settings.path(HOME)
     environ = settings.environ
     return Training(
         registry=registry if registry is not None else _open_registry(settings),
         engine=engine if engine is not None else open_engine(settings),
         datasets=DatasetFolder(home / "datasets"),
+        quarantine=DatasetFolder(home / "quarantine"),
         snapshots=SnapshotStore(home / "snapshots"),
         clock=clock_of(settings),
         limits=Limits(settings.get(LEAST_COVERAGE), settings.get(LEAKAGE)),

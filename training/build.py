@@ -9,6 +9,7 @@ from typing import Any, Unpack
 
 import pyarrow as pa
 
+from registry.core.findings import Finding
 from registry.core.published import Published
 from registry.kernel.clock import Clock
 from registry.kernel.errors import Conflict, Refused
@@ -17,10 +18,18 @@ from registry.ports import DatasetRecord, Registry
 from training.assemble import Assembled, assemble
 from training.checks import Limits
 from training.dataset import TrainingSet
-from training.describe import QualityPolicy, check_quality, describe
+from training.describe import describe
 from training.diff import DatasetDiff, compare
-from training.manifest import Manifest, SnapshotFacts
+from training.garbage import Garbage, collect, referenced
+from training.manifest import Manifest, SnapshotFacts, ViewQuality
 from training.maturity import Ripe, ripe_rows
+from training.quality import (
+    QualityPolicy,
+    check_built,
+    check_sources,
+    failures_of,
+    refusal,
+)
 from training.recipe import Recipe, make_recipe
 from training.request import Options, make_spec
 from training.revision import code_revision
@@ -37,12 +46,22 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class _Built:
+    """Rows and manifest before they are kept, and the expectations that fail."""
+
+    table: pa.Table
+    manifest: Manifest
+    failures: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Training:
     """Everything that training sets are made with and kept in. `training.bootstrap` makes one."""
 
     registry: Registry
     engine: Engine
     datasets: DatasetFolder
+    quarantine: DatasetFolder
     snapshots: SnapshotStore
     clock: Clock
     limits: Limits
@@ -81,13 +100,20 @@ class Training:
         recipe = make_recipe(spec, state, table.column_names)
         self._check_free(name, recipe)
         ripe = self._ripe(table, spec)
-        kept, assembled = self._assemble(ripe.table, recipe)
-        spine_kept = self.snapshots.keep(ripe.table.to_reader())
-        facts = SnapshotFacts(
-            "spine", spine_kept.digest, spine_kept.rows, tuple(table.column_names)
-        )
-        manifest = self._manifest(recipe, assembled, kept, facts, state)
-        return self._keep(assembled.table, replace(manifest, immature=ripe.left_out))
+        with self.snapshots.building(self._referenced) as snapshots:
+            built = self._build(ripe.table, recipe, snapshots, state)
+            manifest = replace(built.manifest, immature=ripe.left_out)
+            self._hold_to_expectations(replace(built, manifest=manifest))
+            return self._keep(built.table, manifest)
+
+    def collect(self, dry_run: bool = False) -> Garbage:
+        """Remove snapshots that no set refers to; see `training.garbage.collect`."""
+        return collect((self.datasets, self.quarantine), self.snapshots, dry_run)
+
+    def quality_of(self, name: str) -> TrainingSet:
+        """The set of that name, else the one in quarantine."""
+        apart = not self.datasets.has(name) and self.quarantine.has(name)
+        return self.quarantine.load(name) if apart else self.load(name)
 
     def load(self, name: str) -> TrainingSet:
         """The training set of that name; raises `NotFound` or `Corrupt`."""
@@ -115,23 +141,49 @@ class Training:
             return Ripe(table, 0)
         return ripe_rows(table, spec.maturity, spec.time_column, spec.time_zone, self.clock())
 
-    def _assemble(
-        self, spine: pa.Table, recipe: Recipe
-    ) -> tuple[tuple[KeptSource, ...], Assembled]:
+    def _build(
+        self, spine: pa.Table, recipe: Recipe, snapshots: SnapshotStore, state: Published
+    ) -> _Built:
         with progress(f"training set {recipe.spec.name}", 2 * len(recipe.views)) as shown:
-            kept = keep_sources(recipe.views, self.engine, self.snapshots, shown)
-            return kept, assemble(spine, recipe, pin_kept(self.engine, kept), shown)
+            kept = keep_sources(recipe.views, self.engine, snapshots, shown)
+            assembled = assemble(spine, recipe, pin_kept(self.engine, kept), shown)
+        spine_kept = snapshots.keep(spine.to_reader())
+        columns = tuple(spine.column_names)
+        facts = SnapshotFacts("spine", spine_kept.digest, spine_kept.rows, columns)
+        reports = self._quality(assembled.table, recipe, kept)
+        manifest = self._manifest(recipe, assembled, (facts, *(k.facts for k in kept)), state)
+        failures = failures_of(reports)
+        findings = (*manifest.findings, *failures)
+        manifest = replace(manifest, quality=reports, findings=findings)
+        return _Built(assembled.table, manifest, tuple(failures))
+
+    def _quality(
+        self, table: pa.Table, recipe: Recipe, kept: tuple[KeptSource, ...]
+    ) -> tuple[ViewQuality, ...]:
+        if self.quality == "off":
+            return ()
+        return (*check_sources(recipe.views, kept), *check_built(table, recipe))
+
+    def _hold_to_expectations(self, built: _Built) -> None:
+        name = built.manifest.name
+        if built.failures and self.quality == "block":
+            raise refusal(name, built.failures, quarantined=False)
+        if built.failures and self.quality == "quarantine":
+            self.quarantine.remove(name)
+            self.quarantine.write(built.table, built.manifest)
+            raise refusal(name, built.failures, quarantined=True)
+
+    def _referenced(self) -> frozenset[str]:
+        return referenced((self.datasets, self.quarantine))
 
     def _manifest(
         self,
         recipe: Recipe,
         assembled: Assembled,
-        kept: tuple[KeptSource, ...],
-        spine: SnapshotFacts,
+        snapshots: tuple[SnapshotFacts, ...],
         state: Published,
     ) -> Manifest:
         described = describe(assembled, recipe, self.limits, self.clock())
-        quality, failures = check_quality(recipe.views, kept, self.snapshots, self.quality)
         return Manifest(
             name=recipe.spec.name,
             created_at=self.clock(),
@@ -140,10 +192,10 @@ class Training:
             rows=assembled.table.num_rows,
             columns=described.columns,
             recipe=recipe,
-            snapshots=(spine, *(one.facts for one in kept)),
+            snapshots=snapshots,
             coverage=described.coverage,
-            findings=(*described.findings, *failures),
-            quality=quality,
+            findings=described.findings,
+            quality=(),
             profiles=described.profiles,
             parts=described.parts,
             engine=self.engine.name,
@@ -156,18 +208,27 @@ class Training:
     def _keep(self, table: pa.Table, manifest: Manifest) -> TrainingSet:
         """Write and register, both or neither; or the same set that is there already."""
         if self.datasets.has(manifest.name):
-            known = self.load(manifest.name)
-            if known.manifest.content_hash != manifest.content_hash:
-                raise _taken(manifest.name, "the same recipe gives other data now")
-            return known
-        written = self.datasets.write(table, manifest)
+            return self._known(manifest)
+        try:
+            written = self.datasets.write(table, manifest)
+        except Conflict:  # somebody else was building it too, and was first
+            return self._known(manifest)
         try:
             self.registry.datasets.add(_record(written))
         except BaseException:
             self.datasets.remove(manifest.name)
             raise
+        self.quarantine.remove(manifest.name)
         _log(written)
         return written
+
+    def _known(self, manifest: Manifest) -> TrainingSet:
+        """The set of that name, which must be what would be written now."""
+        self._check_free(manifest.name, manifest.recipe)
+        known = self.load(manifest.name)
+        if known.manifest.content_hash != manifest.content_hash:
+            raise _taken(manifest.name, "the same recipe gives other data now")
+        return known
 
 
 def _taken(name: str, found: str) -> Refused:

@@ -1,5 +1,6 @@
 """A training set as its user holds it: the manifest, and the data in the form asked for."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 DATA = "data.parquet"
 MANIFEST = "manifest.json"
+SEAL = "manifest.sha256"
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,25 @@ class TrainingSet:
 
 
 def load_folder(folder: Path) -> TrainingSet:
-    """The training set in a folder. Raises `Corrupt` when its manifest cannot be read."""
+    """The training set in a folder. Raises `Corrupt` when its manifest cannot be read, or is not
+    the one that was written."""
     try:
-        data = (folder / MANIFEST).read_bytes()
+        data, seal = (folder / MANIFEST).read_bytes(), (folder / SEAL).read_text()
     except FileNotFoundError as error:
-        raise Corrupt(f"{folder} holds no training set", f"{MANIFEST} is missing") from error
+        missing = Path(error.filename).name
+        raise Corrupt(f"{folder} holds no training set", f"{missing} is missing") from error
+    if seal != seal_of(data):
+        raise Corrupt(
+            f"the manifest of training set {folder.name!r} was changed after it was written",
+            f"it is not what {SEAL} says",
+            "bring the file back, or build the set again under another name",
+        )
     return TrainingSet(folder, from_json(data), digest_of(data))
+
+
+def seal_of(manifest: bytes) -> str:
+    """What stands in the file beside a manifest; `sha256sum -c` understands it."""
+    return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST}\n"
 
 
 def read_data(folder: Path, manifest: Manifest) -> pa.Table:

@@ -1,31 +1,21 @@
-"""Turns a built table into what its manifest says of it: columns, parts, findings, quality. Reads
-no source but the snapshots it is given."""
+"""Turns a built table into what its manifest says: columns, profiles, parts, findings. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 import pyarrow as pa
 
 from registry.core.findings import Finding
-from registry.core.published import PublishedView
-from registry.kernel.errors import Refused
 from training import checks
 from training.assemble import Assembled
 from training.checks import Limits
 from training.coverage import Coverage, measure
-from training.manifest import Column, PartFacts, Role, ViewQuality
+from training.manifest import Column, PartFacts, Role
 from training.recipe import Recipe
-from training.sources import KeptSource
 from training.spec import lifecycle_notices
 from training.splits import Splits, rows_of
-from warehouse import quality
-from warehouse.history import History, history_of
 from warehouse.profiles import ColumnProfile, profile_table
-from warehouse.snapshots import SnapshotStore
-
-QualityPolicy = Literal["warn", "block", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,47 +70,6 @@ def describe_columns(table: pa.Table, recipe: Recipe) -> tuple[Column, ...]:
             )
         )
     return tuple(columns)
-
-
-def check_quality(
-    views: Iterable[PublishedView],
-    kept: Iterable[KeptSource],
-    store: SnapshotStore,
-    policy: QualityPolicy,
-) -> tuple[tuple[ViewQuality, ...], list[Finding]]:
-    """Run each view's expectations on its source's snapshot, columns called as in the view.
-
-    Policy "block" raises `Refused` with every failure; "warn" gives them as findings.
-    """
-    if policy == "off":
-        return (), []
-    by_source = {one.source: one.snapshot.digest for one in kept}
-    reports = tuple(
-        ViewQuality(view.key, _view_quality(view, store.read(by_source[view.source.history])))
-        for view in views
-        if view.expectations
-    )
-    failures = [(r.view, result.sentence) for r in reports for result in r.report.failures]
-    if failures and policy == "block":
-        raise Refused(
-            "expectations fail on the data this set is built from",
-            "; ".join(f"{view}: {sentence}" for view, sentence in failures),
-            "mend the data, or set training.quality to warn",
-        )
-    return reports, [
-        Finding("expectation", "training", "warning", sentence, view, hint="look at the source")
-        for view, sentence in failures
-    ]
-
-
-def _view_quality(view: PublishedView, source: pa.Table) -> quality.QualityReport:
-    return quality.check(_renamed(source, history_of(view)), view.expectations)
-
-
-def _renamed(source: pa.Table, history: History) -> pa.Table:
-    """The source's columns under the names that the view gives them."""
-    names = {c.source_column: c.name for c in (*history.keys, *history.features)}
-    return source.rename_columns([names.get(name, name) for name in source.column_names])
 
 
 def _describe_parts(

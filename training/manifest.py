@@ -55,10 +55,16 @@ class PartFacts:
 
 @dataclass(frozen=True, slots=True)
 class ViewQuality:
-    """What the expectations of one view found on its snapshot."""
+    """What the expectations of one view found, `on` its source's snapshot or the built set; those
+    on the set that its spec names have view ''."""
 
     view: str
     report: QualityReport
+    on: Literal["source", "set"] = "source"
+
+    @property
+    def subject(self) -> str:
+        return self.view or "the set"
 
 
 @dataclass(frozen=True, slots=True)

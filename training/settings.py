@@ -9,7 +9,10 @@ LEAKAGE = Setting(
     "training", "leakage", 0.98, "AUC (or rank correlation) at which one feature alone is suspect"
 )
 QUALITY = Setting(
-    "training", "quality", "warn", "what failed expectations do to a build: warn, block or off"
+    "training",
+    "quality",
+    "warn",
+    "what failed expectations do to a build: warn, quarantine, block or off",
 )
 
 SETTINGS = (LEAST_COVERAGE, LEAKAGE, QUALITY)

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from registry.kernel.errors import Conflict, NotFound, Unavailable
-from training.dataset import DATA, MANIFEST, TrainingSet, load_folder
+from training.dataset import DATA, MANIFEST, SEAL, TrainingSet, load_folder, seal_of
 from training.manifest import Manifest, to_json
 
 ROW_GROUP_ROWS = 122_880
+_NEW = ".new-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,9 @@ class DatasetFolder:
         target = self.root / manifest.name
         with self._new_folder() as folder:
             pq.write_table(table, folder / DATA, compression="zstd", row_group_size=ROW_GROUP_ROWS)
-            (folder / MANIFEST).write_bytes(to_json(manifest))
+            data = to_json(manifest)
+            (folder / MANIFEST).write_bytes(data)
+            (folder / SEAL).write_text(seal_of(data))
             _rename(folder, target)
         return load_folder(target)
 
@@ -51,10 +54,14 @@ class DatasetFolder:
         """Take a set away again, when what follows writing it has failed."""
         shutil.rmtree(self.root / name, ignore_errors=True)
 
+    def leftovers(self) -> list[Path]:
+        """What killed writers left, when nobody writes now."""
+        return sorted(self.root.glob(f"{_NEW}*"))
+
     @contextmanager
     def _new_folder(self) -> Iterator[Path]:
         self.root.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=self.root, prefix=".new-"))
+        folder = Path(tempfile.mkdtemp(dir=self.root, prefix=_NEW))
         try:
             yield folder
         except OSError as error:

@@ -1,22 +1,30 @@
-"""Snapshots: Parquet files named by the hash of what they hold. Written once, never changed."""
+"""Snapshots: Parquet files named by the hash of what they hold. Written once, never changed.
 
+Whoever builds something that will refer to snapshots says so with `building`; only while nobody
+does can `sweep` remove those that nothing refers to.
+"""
+
+import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from registry.kernel.canonical import short
-from registry.kernel.errors import NotFound, Unavailable
+from registry.kernel.errors import Conflict, FieldhouseError, NotFound, Unavailable
 from warehouse.content import ContentHash, content_hash
 
 __all__ = ["Snapshot", "SnapshotStore", "content_hash"]
 
 ROW_GROUP_ROWS = 122_880
+_LOCK = ".building"
+_NEW = ".new-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +38,13 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotStore:
-    """A folder of snapshots. The same content is kept once, whoever asks."""
+    """A folder of snapshots. The same content is kept once, whoever asks.
+
+    `fresh` lists what a build has written so far; None outside of one.
+    """
 
     folder: Path
+    fresh: list[Path] | None = None
 
     def keep(self, reader: pa.RecordBatchReader) -> Snapshot:
         """Write what `reader` gives, batch by batch; a stopped write leaves nothing behind.
@@ -47,8 +59,9 @@ class SnapshotStore:
                     writer.write_batch(batch, row_group_size=ROW_GROUP_ROWS)
             digest = content.digest()
             path = self._path(digest)
-            if not path.exists():
-                file.replace(path)
+            if self.fresh is not None and not path.exists():
+                self.fresh.append(path)
+            file.replace(path)  # by the same content, so a damaged one is mended
         return Snapshot(digest, content.rows, path)
 
     def find(self, digest: str) -> Snapshot:
@@ -62,13 +75,58 @@ class SnapshotStore:
         """The kept rows, with the schema they were written with."""
         return pq.read_table(self.find(digest).path)
 
+    @contextmanager
+    def building(self, referenced: Callable[[], Collection[str]]) -> Iterator["SnapshotStore"]:
+        """This store, from which nothing is swept until the end. What a block that fails has
+        written goes again, unless somebody else's build may count on it or `referenced`, the
+        digests that something refers to, names it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / _LOCK).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            store = replace(self, fresh=[])
+            try:
+                yield store
+            except BaseException:
+                if store.fresh and _alone(lock):
+                    with suppress(FieldhouseError):  # then they wait for a sweep
+                        store._drop(store.fresh, referenced())
+                raise
+
+    def sweep(self, referenced: Callable[[], Collection[str]], dry_run: bool = False) -> list[Path]:
+        """Remove the snapshots that nothing refers to, and what killed writers left; give their
+        paths. Raises `Conflict` while something is being built."""
+        if not self.folder.is_dir():
+            return []
+        with (self.folder / _LOCK).open("a") as lock:
+            if not _alone(lock):
+                raise Conflict(
+                    "cannot remove snapshots now",
+                    "a training set is being built, which may need them",
+                    "try again when it is done",
+                )
+            loose = self._unreferenced(self.folder.glob("*.parquet"), referenced())
+            paths = sorted([*loose, *self.folder.glob(f"{_NEW}*")])
+            for path in () if dry_run else paths:
+                path.unlink(missing_ok=True)
+        return paths
+
+    def _drop(self, paths: Collection[Path], referenced: Collection[str]) -> None:
+        for path in self._unreferenced(paths, referenced):
+            path.unlink(missing_ok=True)
+
+    def _unreferenced(
+        self, paths: "Collection[Path] | Iterator[Path]", referenced: Collection[str]
+    ) -> list[Path]:
+        kept = {self._path(digest) for digest in referenced}
+        return [path for path in paths if path not in kept and not path.name.startswith(_NEW)]
+
     def _path(self, digest: str) -> Path:
         return self.folder / f"{digest.removeprefix('sha256:')}.parquet"
 
     @contextmanager
     def _new_file(self) -> Iterator[Path]:
         self.folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.folder, prefix=".new-", suffix=".parquet")
+        handle, name = tempfile.mkstemp(dir=self.folder, prefix=_NEW, suffix=".parquet")
         os.close(handle)
         try:
             yield Path(name)
@@ -78,3 +136,12 @@ class SnapshotStore:
             ) from error
         finally:
             Path(name).unlink(missing_ok=True)
+
+
+def _alone(lock: IO[str]) -> bool:
+    """Whether nobody else builds; then nobody can begin to while the file is open."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
