@@ -1,9 +1,13 @@
 """The books of the registry in dicts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from registry.core.audit import Event
+from registry.kernel.clock import Clock, FixedClock
 from registry.kernel.errors import Conflict, NotFound
 from registry.ports import DatasetRecord, ModelRecord, Watermark
+from registry.testing.builders import NOON
 
 
 class InMemoryWatermarks:
@@ -43,14 +47,36 @@ class InMemoryDatasets:
 class InMemoryModels:
     """A `ModelBook` in dicts; `events` lists (actor, action, name, version, reason)."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or FixedClock(NOON)
+        self._history: list[Event] = []
         self._records: dict[tuple[str, str], ModelRecord] = {}
         self._champions: dict[str, str] = {}
         self.events: list[tuple[str, str, str, str, str]] = []
 
-    def save(self, record: ModelRecord, actor: str, action: str, reason: str = "") -> None:
+    def save(
+        self,
+        record: ModelRecord,
+        actor: str,
+        action: str,
+        reason: str = "",
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
         self._records[record.name, record.version] = record
-        self.events.append((actor, action, record.name, record.version, reason))
+        self._note(actor, action, record.name, record.version, reason, detail)
+
+    def _note(
+        self,
+        actor: str,
+        action: str,
+        name: str,
+        version: str,
+        reason: str,
+        detail: Mapping[str, Any] | None,
+    ) -> None:
+        self.events.append((actor, action, name, version, reason))
+        at, subject = self._clock(), f"{name}@{version}"
+        self._history.append(Event(at, actor, action, subject, reason, detail=detail))
 
     def get(self, name: str, version: str | None = None) -> ModelRecord:
         found = [r for (n, v), r in self._records.items() if n == name and version in (None, v)]
@@ -65,7 +91,17 @@ class InMemoryModels:
         version = self._champions.get(name)
         return self._records[name, version] if version else None
 
-    def set_champion(self, name: str, version: str, actor: str, reason: str = "") -> None:
+    def set_champion(
+        self,
+        name: str,
+        version: str,
+        actor: str,
+        reason: str = "",
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
         self.get(name, version)
         self._champions[name] = version
-        self.events.append((actor, "model:champion", name, version, reason))
+        self._note(actor, "model:champion", name, version, reason, detail)
+
+    def history(self, name: str) -> Sequence[Event]:
+        return [event for event in self._history if event.subject.startswith(f"{name}@")]

@@ -28,7 +28,7 @@ class InMemoryRegistry:
         self.clock = clock or FixedClock(NOON)
         self.watermarks = InMemoryWatermarks()
         self.datasets = InMemoryDatasets()
-        self.models = InMemoryModels()
+        self.models = InMemoryModels(lambda: self.clock())
 
     def published(self) -> Published:
         return self.state
