@@ -1,5 +1,7 @@
-"""Checks of a built set: coverage, ttl, constants, leakage, drift between parts. Pure; each says
-numbers and what to do."""
+"""Checks of a built set: coverage, ttl, constants, leakage. Pure; each says numbers and what to do.
+
+Drift between parts is in `training.drift`.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +16,13 @@ from registry.core.findings import Finding, Severity
 from training.coverage import Coverage
 from warehouse.instants import ticks_of, ticks_of_column
 from warehouse.profiles import ColumnProfile
-from warehouse.sketches import distance
 
 Floats = npt.NDArray[np.float64]
 
 _SAMPLE = 50_000
 _FEWEST_ROWS = 20
-_DRIFT = 0.25
 _MUCH_EXPIRED = 0.1
+_FEW_KEYS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,15 @@ def check_coverage(coverage: Iterable[Coverage], limits: Limits) -> Iterator[Fin
                 f"{view.view} answers {view.found} of {view.rows} rows ({view.share:.1%})",
                 view.view,
                 "look whether the keys match, and whether history begins early enough",
+            )
+        elif view.keys and view.key_share < _FEW_KEYS:
+            yield _finding(
+                "low-key-coverage",
+                f"{view.view} answers {view.keys_found} of {view.keys} different keys"
+                f" ({view.key_share:.1%})",
+                view.view,
+                "rare keys have no values: serving will miss them as well",
+                "notice",
             )
         if view.rows and view.expired / view.rows > _MUCH_EXPIRED:
             yield _finding(
@@ -84,6 +94,22 @@ def check_leakage(
             )
 
 
+def check_label_known(
+    known: pa.ChunkedArray, times: pa.ChunkedArray, label: str, zone: str
+) -> Iterator[Finding]:
+    """Rows whose label is known before their own time, so that features may hold it. `known` is
+    int64 microseconds since 1970."""
+    early = pc.less(known, ticks_of_column(times, "us", zone))
+    count = pc.sum(early).as_py() or 0
+    if count:
+        yield _finding(
+            "label-before-row",
+            f"{label} of {count} of {len(times)} rows is known before the row's own time",
+            label,
+            "take an earlier time for these rows, or features may hold what they shall predict",
+        )
+
+
 def check_future(times: pa.ChunkedArray, now: datetime, zone: str) -> Iterator[Finding]:
     """Rows whose time lies after now: they join whatever is newest, which will change."""
     ticks = ticks_of_column(times, "us", zone)
@@ -91,28 +117,6 @@ def check_future(times: pa.ChunkedArray, now: datetime, zone: str) -> Iterator[F
     if late:
         message = f"{late} of {len(times)} spine rows have a time after now"
         yield _finding("future-rows", message, "spine", "leave them out, or mend their time")
-
-
-def check_drift(
-    first: Mapping[str, ColumnProfile], last: Mapping[str, ColumnProfile], parts: tuple[str, str]
-) -> Iterator[Finding]:
-    """Columns that are distributed unlike in the first and the last part."""
-    for name, profile in first.items():
-        other = last[name]
-        if profile.sketch is None or other.sketch is None:
-            continue
-        if min(profile.sketch.count, other.sketch.count) < _FEWEST_ROWS:
-            continue
-        apart = distance(profile.sketch, other.sketch)
-        if apart >= _DRIFT:
-            yield _finding(
-                "drift",
-                f"{name} differs between {parts[0]!r} and {parts[1]!r}"
-                f" (Kolmogorov-Smirnov distance {apart:.2f})",
-                name,
-                "the test part may say little of the train part, or the reverse",
-                "notice",
-            )
 
 
 def numbers(column: pa.ChunkedArray) -> Floats | None:

@@ -11,9 +11,11 @@ from training import checks
 from training.assemble import Assembled
 from training.checks import Limits
 from training.coverage import Coverage, measure
+from training.drift import check_drift
 from training.manifest import Column, PartFacts, Role
+from training.maturity import known_at
 from training.recipe import Recipe
-from training.spec import lifecycle_notices
+from training.spec import TrainingSpec, lifecycle_notices
 from training.splits import Splits, rows_of
 from warehouse.profiles import ColumnProfile, profile_table
 
@@ -41,11 +43,20 @@ def describe(assembled: Assembled, recipe: Recipe, limits: Limits, now: datetime
     found += checks.check_future(table.column(spec.time_column), now, spec.time_zone)
     if spec.label is not None:
         found += checks.check_leakage(table, spec.label, names, limits)
+        found += _label_known(table, spec, spec.label)
     parts: tuple[PartFacts, ...] = ()
     if spec.splits is not None:
         parts, more = _describe_parts(table, recipe, spec.splits, names)
         found += [finding for finding in more if finding.subject not in _constant(found)]
     return Description(describe_columns(table, recipe), profiles, parts, tuple(found), coverage)
+
+
+def _label_known(table: pa.Table, spec: TrainingSpec, label: str) -> Iterable[Finding]:
+    if spec.maturity is None:
+        return ()
+    known = known_at(table, spec.maturity, spec.time_column, spec.time_zone)
+    times = table.column(spec.time_column)
+    return checks.check_label_known(known, times, label, spec.time_zone)
 
 
 def describe_columns(table: pa.Table, recipe: Recipe) -> tuple[Column, ...]:
@@ -84,7 +95,7 @@ def _describe_parts(
     found = [f for name, p in profiles.items() for f in checks.check_constants(p, name)]
     first, last = splits.names[0], splits.names[-1]
     if first != last:
-        found += checks.check_drift(profiles[first], profiles[last], (first, last))
+        found += check_drift(profiles[first], profiles[last], (first, last))
     return tuple(PartFacts(name, part.num_rows) for name, part in cut.items()), found
 
 

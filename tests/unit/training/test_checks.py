@@ -9,8 +9,8 @@ from training.checks import (
     Limits,
     check_constants,
     check_coverage,
-    check_drift,
     check_future,
+    check_label_known,
     check_leakage,
     predictive_power,
     ranks,
@@ -89,7 +89,13 @@ def test_rows_after_now_are_counted() -> None:
     assert finding.message.startswith("1 of 4 spine rows")
 
 
-def test_parts_that_differ_are_said() -> None:
-    first, last = (profile_table(pa.table({"x": np.arange(a, a + 50.0)})) for a in (0, 40))
-    assert rules(check_drift(first, last, ("train", "test"))) == [("drift", "x")]
-    assert list(check_drift(first, first, ("train", "test"))) == []
+def test_keys_that_nobody_answers_are_said_where_rows_are_answered() -> None:
+    (finding,) = check_coverage([Coverage("a", 100, 90, 0, 40, 10)], Limits())
+    assert finding.message == "a answers 10 of 40 different keys (25.0%)"
+
+
+def test_a_label_that_is_known_before_its_row_is_said() -> None:
+    times = pa.chunked_array([hours(1, 2, 3)])
+    known = pa.chunked_array([hours(2, 1, None)]).cast(pa.int64())
+    (finding,) = check_label_known(known, times, "y", "UTC")
+    assert finding.message.startswith("y of 1 of 3 rows is known before")
