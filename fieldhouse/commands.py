@@ -51,6 +51,8 @@ TABLE: Mapping[str, Entry] = {
     "approve": _registry("approve", "approve a proposal of somebody else's", "Change"),
     "reject": _registry("reject", "reject a proposal, with a reason", "Change"),
     "apply": _registry("apply", "carry out an approved proposal", "Change"),
+    "search": _registry("search", "find a feature before writing one", "Look"),
+    "duplicates": _registry("duplicates", "show features that are alike, as families", "Look"),
     "show": _registry("show", "show what is live", "Look"),
     "lineage": _registry("lineage", "show what a feature is made of and who reads it", "Look"),
     "audit": _registry("audit", "show, verify and export the audit chain", "Look"),

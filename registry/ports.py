@@ -12,7 +12,7 @@ from registry.core.policy import Approval
 from registry.core.proposals import Proposal
 from registry.core.published import Published, PublishedView
 from registry.core.readers import Reader
-from registry.core.state import NamespaceState
+from registry.core.state import FeatureRecord, NamespaceState
 from registry.kernel.settings import Settings
 
 
@@ -202,6 +202,10 @@ class Transaction(Protocol):
 
     def known_by_key(self, keys: Sequence[str]) -> Sequence[KnownFeature]:
         """Live features of every namespace that have one of these definition keys."""
+        ...
+
+    def live_features(self) -> Iterator[tuple[str, FeatureRecord]]:
+        """(namespace, record) of every live feature version of every namespace, by name."""
         ...
 
     def append(self, events: Iterable[Event]) -> Sequence[ChainedEvent]: ...

@@ -6,6 +6,7 @@ from registry.cli.check import check, plan
 from registry.cli.lifecycle import lifecycle
 from registry.cli.proposals import proposals
 from registry.cli.review import apply, approve, propose, reject
+from registry.cli.search import duplicates, search
 from registry.cli.show import lineage, show
 
 __all__ = [
@@ -13,12 +14,14 @@ __all__ = [
     "approve",
     "audit",
     "check",
+    "duplicates",
     "lifecycle",
     "lineage",
     "plan",
     "proposals",
     "propose",
     "reject",
+    "search",
     "show",
     "token",
 ]

@@ -14,7 +14,7 @@ from registry.core.policy import Approval
 from registry.core.proposals import PENDING, Proposal
 from registry.core.published import Published
 from registry.core.readers import Reader
-from registry.core.state import NamespaceState
+from registry.core.state import FeatureRecord, NamespaceState
 from registry.kernel.errors import Conflict, NotFound, Refused
 from registry.ports import Principal
 
@@ -65,6 +65,12 @@ class InMemoryTransaction:
             for record in sorted(state.features.values(), key=lambda r: r.ref)
             if record.live and record.definition_key in wanted
         ]
+
+    def live_features(self) -> Iterator[tuple[str, FeatureRecord]]:
+        for namespace, state in sorted(self.states.items()):
+            for record in sorted(state.features.values(), key=lambda r: r.ref):
+                if record.live:
+                    yield namespace, record
 
     def append(self, events: Iterable[Event]) -> Sequence[ChainedEvent]:
         added = chain(events, self.log[-1] if self.log else None)

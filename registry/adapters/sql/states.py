@@ -139,6 +139,13 @@ def load_published(
     return None if body is None else from_blob(body, Published, f"published state of {namespace}")
 
 
+def live_features(connection: sa.Connection) -> Iterator[tuple[str, FeatureRecord]]:
+    """(namespace, record) of every live feature version, by namespace and name."""
+    query = sa.select(t.feature).where(t.feature.c.state != "retired")
+    for row in connection.execute(query.order_by(t.feature.c.namespace, t.feature.c.ref)):
+        yield row.namespace, from_text(row.body, FeatureRecord, row.ref)
+
+
 def known_by_key(connection: sa.Connection, keys: list[str]) -> list[KnownFeature]:
     """Live features of every namespace whose definition key is one of these."""
     found: list[KnownFeature] = []

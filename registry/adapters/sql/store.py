@@ -14,7 +14,7 @@ from registry.core.policy import Approval
 from registry.core.proposals import Proposal
 from registry.core.published import Published
 from registry.core.readers import Reader
-from registry.core.state import NamespaceState
+from registry.core.state import FeatureRecord, NamespaceState
 from registry.ports import Principal
 
 
@@ -41,6 +41,9 @@ class SqlTransaction:
 
     def known_by_key(self, keys: Sequence[str]) -> Sequence[KnownFeature]:
         return states.known_by_key(self._connection, list(keys))
+
+    def live_features(self) -> Iterator[tuple[str, FeatureRecord]]:
+        return states.live_features(self._connection)
 
     def append(self, events: Iterable[Event]) -> Sequence[ChainedEvent]:
         return audit_log.append_events(self._connection, events)
