@@ -114,8 +114,8 @@ def _entity_changes(compiled: Compiled, state: NamespaceState) -> Iterator[Chang
         elif known != entity:
             before = f"{known.join_key.name} {known.join_key.dtype}"
             texts = _differing(
-                {"join key": before, "description": known.description},
-                {"join key": after, "description": entity.description},
+                {"join key": before, "description": known.description, "owner": known.owner},
+                {"join key": after, "description": entity.description, "owner": entity.owner},
             )
             yield Change("change", "entity", name, "definition", texts, location=entity.location)
     for name in state.entities:
@@ -129,7 +129,8 @@ def _view_changes(compiled: Compiled, state: NamespaceState) -> Iterator[Change]
     for name, view in compiled.views.items():
         known = known_views.get(name)
         if known is None:
-            yield Change("add", "view", name, "definition", location=view.location)
+            result = digest([list(view.entities), _view_settings(view)])
+            yield Change("add", "view", name, "definition", result=result, location=view.location)
         else:
             settings = _differing(_view_settings(known.definition), _view_settings(view))
             if settings:
@@ -187,7 +188,7 @@ def _added(feature: CompiledFeature, known: FeatureRecord | None) -> Change:
         tuple(Difference(name, None, text) for name, text in feature.facets),
         version=version,
         acknowledged=declared == version or (declared is None and version == 1),
-        result=feature.meaning,
+        result=digest([feature.meaning, _words(feature), feature.facts.state or "draft"]),
         location=feature.location,
     )
 
@@ -233,6 +234,11 @@ def _changed(feature: CompiledFeature, known: FeatureRecord, readers: Readers) -
         )
 
 
+def _words(feature: CompiledFeature | FeatureRecord) -> str:
+    """The digest of all that is said about a feature, the date of its sunset too."""
+    return digest([feature.text, _text(feature.facts)])
+
+
 def _text(facts: Governance) -> dict[str, str]:
     values = {name: getattr(facts, name) for name in TEXT_FACTS}
     values["staleness"] = facts.staleness
@@ -246,6 +252,7 @@ def _service_changes(compiled: Compiled, state: NamespaceState) -> Iterator[Chan
             "features": ", ".join(service.refs),
             "owner": service.owner,
             "description": service.description,
+            "state": service.state,
         }
         if known is None:
             yield Change(
@@ -262,6 +269,7 @@ def _service_changes(compiled: Compiled, state: NamespaceState) -> Iterator[Chan
             "features": ", ".join(known.definition.refs),
             "owner": known.definition.owner,
             "description": known.definition.description,
+            "state": known.definition.state,
         }
         differences = _differing(before, after)
         if differences:

@@ -1,8 +1,11 @@
 from datetime import timedelta
 
+import pytest
+
 from registry.core.apply import apply_plan
 from registry.core.changes import Change, plan
 from registry.core.compiled import Compiled
+from registry.core.definitions import FeatureView
 from registry.core.readers import index_readers, service_readers
 from registry.core.state import NamespaceState
 from registry.testing import NOON
@@ -112,3 +115,27 @@ def test_the_digest_does_not_depend_on_line_numbers() -> None:
 
     moved = replace(view(), location=Location("delays.py", 40))
     assert plan(compiled(moved), EMPTY, {}).digest == plan(compiled(view()), EMPTY, {}).digest
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        view(feature("mean_delay", description="another"), feature("worst_delay")),
+        view(feature("mean_delay", state="draft"), feature("worst_delay")),
+        view(feature("mean_delay", sunset=NOON), feature("worst_delay")),
+        view(online=False),
+        view(domain="planes"),
+    ],
+)
+def test_a_first_plans_digest_covers_all_that_is_said(other: FeatureView) -> None:
+    first = plan(compiled(view()), EMPTY, {})
+    assert plan(compiled(other), EMPTY, {}).digest != first.digest
+
+
+def test_a_services_state_is_a_change_of_the_service() -> None:
+    state = applied(compiled(view(), services=(service("delays:mean_delay"),)))
+    made = compiled(view(), services=(service("delays:mean_delay", state="draft"),))
+    (change,) = plan(made, state, {}).changes
+    assert [(d.facet, d.before, d.after) for d in change.differences] == [
+        ("state", "production", "draft")
+    ]
