@@ -48,6 +48,7 @@ TABLE: Mapping[str, Entry] = {
     "plan": _registry("plan", "show what applying the repository would change", "Change"),
     "propose": _registry("propose", "put the plan forward for approval", "Change"),
     "proposals": _registry("proposals", "list proposals and what each still takes", "Change"),
+    "pr": _registry("pr", "take a pull request through review", "Change"),
     "approve": _registry("approve", "approve a proposal of somebody else's", "Change"),
     "reject": _registry("reject", "reject a proposal, with a reason", "Change"),
     "apply": _registry("apply", "carry out an approved proposal", "Change"),

@@ -17,9 +17,27 @@ TOKEN = Setting("auth", "token", "", "the token that commands act with", secret=
 INTERVAL = Setting(
     "materialize", "interval_seconds", 3600.0, "how often features are materialized, in seconds"
 )
+FORGE_REPOSITORY = Setting(
+    "forge",
+    "repository",
+    "",
+    "owner/name of this repository on its forge; other events are refused",
+)
+FORGE_BASE = Setting("forge", "base", "main", "the branch whose definitions the registry follows")
 FEAST_SYNC = Setting("feast", "sync", True, "bring Feast's own registry in step after each apply")
 
-SETTINGS = (NAMESPACE, REPOSITORY, HOME, INSTANT, REGISTRY_URL, TOKEN, INTERVAL, FEAST_SYNC)
+SETTINGS = (
+    NAMESPACE,
+    REPOSITORY,
+    HOME,
+    INSTANT,
+    REGISTRY_URL,
+    TOKEN,
+    INTERVAL,
+    FORGE_REPOSITORY,
+    FORGE_BASE,
+    FEAST_SYNC,
+)
 
 
 def clock_of(settings: Settings) -> Clock:

@@ -5,6 +5,7 @@ from registry.cli.audit import audit
 from registry.cli.check import check, plan
 from registry.cli.lifecycle import lifecycle
 from registry.cli.proposals import proposals
+from registry.cli.pull_requests import pr
 from registry.cli.review import apply, approve, propose, reject
 from registry.cli.search import duplicates, search
 from registry.cli.show import lineage, show
@@ -18,6 +19,7 @@ __all__ = [
     "lifecycle",
     "lineage",
     "plan",
+    "pr",
     "proposals",
     "propose",
     "reject",

@@ -9,6 +9,7 @@ from datetime import datetime
 from registry.core.changes import Plan
 from registry.core.definitions import Repository
 from registry.core.findings import Finding
+from registry.core.owners import same_subject
 
 PENDING = ("open", "checked", "approved")
 
@@ -41,3 +42,7 @@ class Proposal:
     def proposers(self) -> tuple[str, ...]:
         """All whose approval never counts."""
         return (self.proposer, *self.behind)
+
+    def by(self, subject: str) -> bool:
+        """Whether that subject is one of them."""
+        return any(same_subject(subject, proposer) for proposer in self.proposers)

@@ -67,9 +67,7 @@ def propose(
         known = _pending(transaction, checked.plan.digest)
         if known is None:
             known = _opened(context, transaction, compiled, checked, principal, reason)
-        known = _settled(context, transaction, _joined(known, principal, origin))
-        transaction.save_proposal(known)
-        return standing(context, transaction, known)
+        return resettled(context, transaction, _joined(known, principal, origin))
 
 
 def _opened(
@@ -155,10 +153,9 @@ def approve(context: Context, digest: str, principal: Principal, comment: str = 
             principal.subject, principal.roles, principal.bot, context.clock(), comment
         )
         transaction.save_approval(proposal.digest, approval)
-        proposal = _settled(context, transaction, proposal)
-        transaction.save_proposal(proposal)
+        stands = resettled(context, transaction, proposal)
         transaction.append([_event(context, principal, proposal, "proposal:approved", comment)])
-        return standing(context, transaction, proposal)
+        return stands
 
 
 def _check_approver(
@@ -199,9 +196,12 @@ def standing(context: Context, transaction: Transaction, proposal: Proposal) -> 
     return Standing(proposal, asked, lacking(asked, proposal.proposers, approvals), approvals)
 
 
-def _settled(context: Context, transaction: Transaction, proposal: Proposal) -> Proposal:
+def resettled(context: Context, transaction: Transaction, proposal: Proposal) -> Standing:
+    """Save the proposal as checked or approved, whichever it is now."""
     enough = not standing(context, transaction, proposal).lacks
-    return replace(proposal, status="approved" if enough else "checked")
+    settled = replace(proposal, status="approved" if enough else "checked")
+    transaction.save_proposal(settled)
+    return standing(context, transaction, settled)
 
 
 def _open_proposal(transaction: Transaction, digest: str) -> Proposal:

@@ -1,0 +1,126 @@
+"""Pull requests and their reviews, and which reviews are consent to the head commit. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from registry.core.definitions import Repository
+from registry.core.findings import Finding
+from registry.core.owners import Owners
+
+DECISIONS = frozenset({"APPROVED", "CHANGES_REQUESTED", "DISMISSED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody on the forge, or something: a bot."""
+
+    login: str
+    bot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """What the forge says of one pull request. `updated_at` is RFC 3339 text in UTC, as given."""
+
+    repository: str
+    number: int
+    head: str
+    base: str
+    author: Account
+    updated_at: str
+    fork: bool = False
+
+    @property
+    def origin(self) -> str:
+        """`owner/name#12`."""
+        return f"{self.repository}#{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One review. `of` is the pull request that the forge says it belongs to, `owner/name#12`."""
+
+    id: int
+    reviewer: Account
+    state: str
+    commit: str
+    at: str
+    of: str
+
+    @property
+    def source(self) -> str:
+        """The name by which a recorded approval remembers the review."""
+        return f"{self.of} review {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """The definitions of one commit, as the job without secrets read them. None: did not load."""
+
+    commit: str
+    repository: Repository | None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A review that is no consent, and why."""
+
+    login: str
+    why: str
+
+
+def decisions(
+    pull: PullRequest, reviews: Iterable[Review]
+) -> tuple[tuple[Review, ...], tuple[Ignored, ...]]:
+    """(approvals of the head commit, the others): the last word of each reviewer counts.
+
+    A comment is no word. An approval that was dismissed, taken back by asking for changes, or given
+    to an earlier commit is none; nor is the author's own or a bot's.
+    """
+    last: dict[str, Review] = {}
+    for review in sorted(reviews, key=lambda r: (r.at, r.id)):
+        if review.state in DECISIONS:
+            last[review.reviewer.login.lower()] = review
+    good, ignored = [], []
+    for login in sorted(last):
+        why = _objection(pull, last[login])
+        if why:
+            ignored.append(Ignored(last[login].reviewer.login, why))
+        else:
+            good.append(last[login])
+    return tuple(good), tuple(ignored)
+
+
+def _objection(pull: PullRequest, review: Review) -> str:
+    if review.reviewer.login.lower() == pull.author.login.lower():
+        return "it is the author's own"
+    if review.reviewer.bot:
+        return "a bot's approval never counts"
+    if review.state == "DISMISSED":
+        return "it was dismissed"
+    if review.state == "CHANGES_REQUESTED":
+        return "it asks for changes"
+    if review.commit != pull.head:
+        return f"it is of commit {review.commit[:8]}, not of the head {pull.head[:8]}"
+    return ""
+
+
+def behind(owners: Owners, accounts: Iterable[Account], emails: Iterable[str]) -> tuple[str, ...]:
+    """The subjects behind a pull request: its author, who pushed, who committed."""
+    names = [owners.subject(account.login) or f"@{account.login}" for account in accounts]
+    return tuple(dict.fromkeys([*names, *emails]))
+
+
+def problem(pull: PullRequest, proposed: Proposed, expected: Mapping[str, str]) -> str:
+    """Why an event cannot be what it says; empty when nothing speaks against it.
+
+    `expected` has this project's repository and base branch; an empty one is not compared.
+    """
+    if expected.get("repository") and pull.repository != expected["repository"]:
+        return f"it is of repository {pull.repository}, this is {expected['repository']}"
+    if expected.get("base") and pull.base != expected["base"]:
+        return f"it goes to branch {pull.base}, features come from {expected['base']}"
+    if pull.head != proposed.commit:
+        return f"its head is {pull.head[:12]}, the definitions are of {proposed.commit[:12]}"
+    return ""
