@@ -4,9 +4,10 @@ A status tells of the stored value. What is answered in its place follows the fe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from featureserver.decoders import CORRUPT, MISSING, Decoded
 from featureserver.instants import instant_of
@@ -21,24 +22,31 @@ OUTSIDE_MAX_AGE = "OUTSIDE_MAX_AGE"
 INVALID = "INVALID"
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True, eq=False):
     """One feature's answers, a row each, in the order of the request.
 
     `wire` are wire values (`featureserver.values`); `marks` are statuses, or None when all are
     PRESENT; `events` are event times in microseconds, 0 where no row was found.
     """
 
-    name: str
-    dtype: str
-    wire: list[Any]
+    feature: PlannedFeature
+    wire: Sequence[Any]
     marks: list[str] | None
-    events: list[int]
+    events: Sequence[int]
+
+    @property
+    def name(self) -> str:
+        """The feature's name in the answer."""
+        return self.feature.label
+
+    @property
+    def dtype(self) -> str:
+        return self.feature.dtype
 
     @property
     def values(self) -> list[Any]:
         """Python values: aware datetimes, Decimal, dicts, lists; None where there is none."""
-        return convert(self.wire, from_wire(self.dtype))
+        return list(convert(self.wire, from_wire(self.dtype)))
 
     @property
     def statuses(self) -> list[str]:
@@ -57,7 +65,7 @@ def settle(view: PlannedView, decoded: Decoded, now_micros: int) -> list[Column]
     events = decoded.events
     if marks is None and not decoded.nulls and not view.quarantined:
         return [
-            Column(feature.label, feature.dtype, values, None, events)
+            Column(feature, values, None, events)
             for feature, values in zip(view.features, decoded.columns, strict=True)
         ]
     stale = [] if marks is None else [i for i, m in enumerate(marks) if m == OUTSIDE_MAX_AGE]
@@ -94,9 +102,9 @@ def _row_mark(mark: int, event: int, oldest: int | None) -> str:
 
 def _column(
     feature: PlannedFeature,
-    values: list[Any],
+    values: Sequence[Any],
     marks: list[str] | None,
-    events: list[int],
+    events: Sequence[int],
     stale: list[int],
     nulls: list[int] | None,
 ) -> Column:
@@ -110,9 +118,10 @@ def _column(
                 marks[row] = NULL_VALUE
     if stale and feature.staleness != "last":
         stand_in = stale_value(feature)
+        values = list(values)
         for row in stale:
             values[row] = stand_in
-    return Column(feature.label, feature.dtype, values, marks, events)
+    return Column(feature, values, marks, events)
 
 
 def stale_value(feature: PlannedFeature) -> Any:
@@ -127,10 +136,13 @@ def stale_value(feature: PlannedFeature) -> Any:
 
 
 def _quarantined(
-    feature: PlannedFeature, values: Sequence[Any], marks: list[str] | None, events: list[int]
+    feature: PlannedFeature,
+    values: Sequence[Any],
+    marks: list[str] | None,
+    events: Sequence[int],
 ) -> Column:
     stand_in = feature.default if feature.staleness == "default" else None
     rows = marks if marks is not None else [PRESENT] * len(values)
     statuses = [NOT_FOUND if mark == NOT_FOUND else INVALID for mark in rows]
     answered = [None if mark == NOT_FOUND else stand_in for mark in statuses]
-    return Column(feature.label, feature.dtype, answered, statuses, events)
+    return Column(feature, answered, statuses, events)

@@ -1,16 +1,17 @@
 """Compiled readers of packed rows: one per view and set of features asked for. Pure.
 
-Few rows are read one by one with a `struct.Struct`; many are laid under a numpy record type and
-read by column. Both give the wire values (`values`) that `rows.unpack` gives, column by column.
+Sound rows of one schema version are read all at once with a `struct.Struct` that skips what is not
+asked for; anything else is read row by row. Both give the wire values (`values`) that `rows.unpack`
+gives, column by column.
 """
 
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from operator import itemgetter, lt
 from typing import Any
 
-import numpy as np
+import msgspec
 
 from featureserver.instants import EARLIEST, LATEST, check_micros
 from featureserver.rows import LAYOUT, Layout, layout_of
@@ -19,8 +20,6 @@ from registry.core.published import RowSchema
 from registry.kernel.errors import Corrupt
 
 FOUND, MISSING, CORRUPT = 0, 1, 2
-MANY_ROWS = 24
-_NUMPY = {"?": "?", "i": "<i4", "q": "<i8", "f": "<f4", "d": "<f8"}
 _BROKEN = (Corrupt, struct.error, KeyError, IndexError, UnicodeDecodeError)
 
 
@@ -33,17 +32,16 @@ class Wanted:
     default: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """n rows: event times in microseconds (0 where none), and one list of n values per feature.
+class Decoded(msgspec.Struct, frozen=True, eq=False):
+    """n rows: event times in microseconds (0 where none), and n values per feature.
 
     `marks` is FOUND, MISSING or CORRUPT per row, or None when every row was found. `nulls` maps
     the index of a column to the found rows in which its value is None; columns without are absent.
     """
 
-    events: list[int]
+    events: Sequence[int]
     marks: list[int] | None
-    columns: list[list[Any]]
+    columns: list[Sequence[Any]]
     nulls: dict[int, list[int]]
 
 
@@ -52,17 +50,24 @@ class Decoder:
 
     def __init__(self, schemas: Mapping[int, RowSchema], wanted: Sequence[Wanted]) -> None:
         self._readers = {v: _Reader(layout_of(s), wanted) for v, s in schemas.items()}
-        self._versions = {struct.pack("<H", version) for version in schemas}
         self._width = len(wanted)
         self._empty = (None,) * self._width
 
     def decode(self, raw: Sequence[bytes | None]) -> Decoded:
         """Read rows in order; a row that cannot be read spoils itself alone."""
-        if len(raw) >= MANY_ROWS:
-            decoded = self._by_column(raw)
-            if decoded is not None:
-                return decoded
-        return self._by_row(raw)
+        try:
+            return self._single(raw[0]) if len(raw) == 1 else self._at_once(raw)
+        except _BROKEN:
+            return self._by_row(raw)
+
+    def _single(self, one: bytes | None) -> Decoded:
+        if one is None:
+            return Decoded((0,), [MISSING], [(None,)] * self._width, {})
+        event, row, some = self._readers[one[1] | one[2] << 8].row(one)
+        nulls: dict[int, list[int]] = {}
+        if some:
+            _note_nulls(nulls, row, 0)
+        return Decoded((event,), None, list(zip(row)), nulls)
 
     def _by_row(self, raw: Sequence[bytes | None]) -> Decoded:
         events, marks, rows = [], [], []
@@ -82,20 +87,20 @@ class Decoder:
             events.append(event)
             marks.append(mark)
             rows.append(row)
-        columns = [list(column) for column in zip(*rows, strict=True)] if rows else []
-        columns = columns or [[] for _ in range(self._width)]
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        columns = columns or [()] * self._width
         return Decoded(events, marks if any(marks) else None, columns, nulls)
 
-    def _by_column(self, raw: Sequence[bytes | None]) -> Decoded | None:
-        """All rows at once when they are of one schema version and sound, else None."""
+    def _at_once(self, raw: Sequence[bytes | None]) -> Decoded:
+        """All rows, when they are sound and of one schema version; else one of `_BROKEN`."""
         first = next((one for one in raw if one is not None), None)
-        if first is None or len(first) < 3 or first[1:3] not in self._versions:
-            return None
+        if first is None:
+            raise Corrupt("there is no row")
         reader = self._readers[first[1] | first[2] << 8]
-        try:
-            return reader.columns(raw, first[1:3])
-        except _BROKEN:
-            return None
+        if None not in raw:
+            return reader.rows(raw, [])  # type: ignore[arg-type]
+        missing = [place for place, one in enumerate(raw) if one is None]
+        return reader.rows([reader.filler if one is None else one for one in raw], missing)
 
 
 def _note_nulls(nulls: dict[int, list[int]], row: tuple[Any, ...], place: int) -> None:
@@ -123,11 +128,9 @@ class _Reader:
             for c, w in self._pairs(wanted)
             if c is not None and w.dtype not in CODES
         ]
-        self._variable_of = {c: (place, decode) for c, place, decode in self._decoders}
         self._plan_row(layout, wanted)
-        self._record = _record_type(layout)
-        self._fields = [None if c is None else f"c{c}" for c in self._columns]
-        self._filler = layout.head.pack(
+        self._plan_rows(layout, wanted)
+        self.filler = layout.head.pack(
             LAYOUT,
             layout.schema.version,
             0,
@@ -135,6 +138,27 @@ class _Reader:
             ((1 << self._count) - 1).to_bytes(layout.bitmap_bytes, "little"),
             *(0 for _ in range(len(layout.fixed) + len(layout.variable))),
         )
+
+    def _plan_rows(self, layout: Layout, wanted: Sequence[Wanted]) -> None:
+        """A struct of the header, the wanted fixed columns and every end; where each is found."""
+        asked = {column for column in self._columns if column is not None}
+        codes: list[str] = []
+        found: dict[int, int] = {}
+        for column in layout.fixed:
+            code = CODES[layout.schema.columns[column][1]]
+            if column in asked:
+                found[column] = 4 + len(found)
+                codes.append(code)
+            else:
+                codes.append(f"{struct.calcsize('<' + code)}x")
+        self._ends = 4 + len(found)
+        ends = len(layout.variable)
+        self._some = struct.Struct(f"<3sqq{layout.bitmap_bytes}s{''.join(codes)}{ends}I")
+        self._start = struct.pack("<BH", LAYOUT, layout.schema.version)
+        for place, (column, _, _) in enumerate(self._decoders):
+            found[column] = self._ends + ends + place
+        self._places = [None if column is None else found[column] for column in self._columns]
+        self._time_places = [index for index, time in enumerate(self._times) if time]
 
     def _pairs(self, wanted: Sequence[Wanted]) -> list[tuple[int | None, Wanted]]:
         return list(zip(self._columns, wanted, strict=True))
@@ -187,103 +211,106 @@ class _Reader:
             for column, index, decode in self._decoders
         )
 
-    def columns(self, raw: Sequence[bytes | None], version: bytes) -> Decoded:
-        """All rows at once; raises one of `_BROKEN` when any is of another version or unsound."""
-        filler = self._filler
-        rows = [filler if one is None else one for one in raw]
-        table = self._table(rows, version)
-        missing = [place for place, one in enumerate(raw) if one is None]
-        bits = self._null_bits(table)
-        spans = self._spans(rows, table)
-        nulls: dict[int, list[int]] = {}
-        columns = []
-        for index, column in enumerate(self._columns):
-            flags = None if bits is None or column is None else bits[:, column]
-            columns.append(self._column(index, table, flags, rows, spans))
-            empty = _null_places(flags, missing)
-            if column is None and self._defaults[index] is None:
-                empty = [place for place, one in enumerate(raw) if one is not None]
-            if empty:
-                nulls[index] = empty
-            for place in missing if column is None else ():
-                columns[-1][place] = None
-        marks = [MISSING if one is None else FOUND for one in raw] if missing else None
-        return Decoded(table["event"].tolist(), marks, columns, nulls)
-
-    def _null_bits(self, table: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
-        """One byte a row and column, 1 where null; None when no value is."""
-        packed = table["nulls"]
-        if not packed.any():
-            return None
-        bits = np.unpackbits(packed, axis=1, bitorder="little")
-        if bits[:, self._count :].any():
-            raise Corrupt("the null bits name columns that are not there")
-        return bits
-
-    def _table(self, rows: list[bytes], version: bytes) -> np.ndarray[Any, Any]:
-        size = self._size
-        heads = b"".join([row[:size] for row in rows] if self._variable else rows)
-        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-        if len(heads) != size * len(rows) or (lengths < size).any():
-            raise Corrupt("a row is cut short")
-        table: np.ndarray[Any, Any] = np.frombuffer(heads, self._record)
-        expected = int.from_bytes(version, "little")
-        sound = (table["layout"] == LAYOUT) & (table["schema"] == expected)
-        for name in ("event", "created"):
-            sound &= (table[name] >= EARLIEST) & (table[name] <= LATEST)
+    def rows(self, rows: Sequence[bytes], missing: list[int]) -> Decoded:
+        """All rows at once, fillers in the place of missing ones; raises one of `_BROKEN` when
+        any is of another version or unsound."""
+        fields = self._heads([row[: self._size] for row in rows] if self._variable else rows)
+        events, bitmaps = fields[1], fields[3]
+        flags = None if set(bitmaps) == {self._no_nulls} else self._null_flags(bitmaps)
         if self._variable:
-            ends = table["ends"]
-            sound &= lengths == size + ends[:, -1].astype(np.int64)
-            sound &= (ends[:, 1:] >= ends[:, :-1]).all(axis=1)
-        else:
-            sound &= lengths == size
-        if not sound.all():
-            raise Corrupt("a row is not what a writer writes")
-        return table
-
-    def _spans(self, rows: list[bytes], table: np.ndarray[Any, Any]) -> list[list[int]]:
-        """Where each variable column ends in each row, counted from the row's first byte."""
-        if not self._decoders:
-            return []
-        ends = table["ends"].astype(np.int64) + self._size
-        return [[self._size] * len(rows), *ends.T.tolist()]
-
-    def _column(
-        self,
-        index: int,
-        table: np.ndarray[Any, Any],
-        flags: np.ndarray[Any, Any] | None,
-        rows: list[bytes],
-        spans: list[list[int]],
-    ) -> list[Any]:
-        column = self._columns[index]
-        if column is None:
-            return [self._defaults[index]] * len(rows)
-        variable = self._variable_of.get(column)
-        if variable is not None:
-            place, decode = variable
-            null = flags.tolist() if flags is not None else [0] * len(rows)
-            cuts = zip(null, rows, spans[place], spans[place + 1], strict=True)
-            return [None if none else decode(row[s:e]) for none, row, s, e in cuts]
-        values = table[self._fields[index]]
-        if self._times[index] and ((values < EARLIEST) | (values > LATEST)).any():
-            raise Corrupt("a timestamp in a row is no instant")
-        listed: list[Any] = values.tolist()
+            fields += self._pieces(rows, fields, flags)
+        nulls: dict[int, list[int]] = {}
+        columns: list[Sequence[Any]] = [
+            self._stand_in(index, len(rows), nulls) if place is None else fields[place]
+            for index, place in enumerate(self._places)
+        ]
         if flags is not None:
-            for place in np.flatnonzero(flags).tolist():
-                listed[place] = None
-        return listed
+            self._take_out_nulls(columns, flags, nulls)
+        for index in self._time_places:
+            check_micros(value for value in columns[index] if value is not None)
+        if not missing:
+            return Decoded(events, None, columns, nulls)
+        _take_out_missing(columns, nulls, missing)
+        marks = [FOUND] * len(rows)
+        for row in missing:
+            marks[row] = MISSING
+        return Decoded(events, marks, columns, nulls)
+
+    def _heads(self, heads: Sequence[bytes]) -> list[tuple[Any, ...]]:
+        """The fields of `_some`, each a tuple of one value a row."""
+        if set(map(len, heads)) != {self._size}:
+            raise Corrupt("a row is not as long as it says")
+        fields = list(zip(*self._some.iter_unpack(b"".join(heads)), strict=True))
+        starts, events, created = fields[:3]
+        if set(starts) != {self._start}:
+            raise Corrupt("rows of several versions")
+        low, high = min(min(events), min(created)), max(max(events), max(created))
+        if not EARLIEST <= low <= high <= LATEST:
+            raise Corrupt("a row has no instant that can be told")
+        return fields
+
+    def _null_flags(self, bitmaps: Sequence[bytes]) -> list[int]:
+        return [read_bitmap(bits, self._count) for bits in bitmaps]
+
+    def _stand_in(self, index: int, count: int, nulls: dict[int, list[int]]) -> list[Any]:
+        """A column that rows of this version do not have."""
+        default = self._defaults[index]
+        if default is None:
+            nulls[index] = list(range(count))
+        return [default] * count
+
+    def _take_out_nulls(
+        self, columns: list[Sequence[Any]], flags: list[int], nulls: dict[int, list[int]]
+    ) -> None:
+        rows = [(row, bits) for row, bits in enumerate(flags) if bits]
+        for index, column in enumerate(self._columns):
+            if column is None:
+                continue
+            empty = [row for row, bits in rows if bits >> column & 1]
+            if empty:
+                columns[index] = values = list(columns[index])
+                nulls[index] = empty
+                for row in empty:
+                    values[row] = None
+
+    def _pieces(
+        self, rows: Sequence[bytes], fields: list[Any], flags: list[int] | None
+    ) -> list[Any]:
+        """The decoded columns of variable length; every row is as long as its last end says."""
+        ends = fields[self._ends :]
+        size, before = self._size, (0,) * len(rows)
+        for end in ends:
+            if any(map(lt, end, before)):
+                raise Corrupt("the parts of a row overlap")
+            before = end
+        if any(len(row) != size + end for row, end in zip(rows, before, strict=True)):
+            raise Corrupt("a row is not as long as it says")
+        none = flags or (0,) * len(rows)
+        return [
+            [
+                None if bits >> column & 1 else decode(row[size + start : size + end])
+                for row, start, end, bits in zip(
+                    rows, ends[i - 1] if i else (0,) * len(rows), ends[i], none, strict=True
+                )
+            ]
+            for column, i, decode in self._decoders
+        ]
 
 
-def _null_places(flags: np.ndarray[Any, Any] | None, missing: list[int]) -> list[int]:
-    """The rows whose value is null, those left out that were not found at all."""
-    if flags is None:
-        return []
-    places: list[int] = np.flatnonzero(flags).tolist()
-    if not missing:
-        return places
+def _take_out_missing(
+    columns: list[Sequence[Any]], nulls: dict[int, list[int]], missing: list[int]
+) -> None:
+    """What fillers gave is no value; nulls are of found rows only."""
+    for index, values in enumerate(columns):
+        changed = list(values)
+        for row in missing:
+            changed[row] = None
+        columns[index] = changed
     gone = set(missing)
-    return [place for place in places if place not in gone]
+    for index, rows in list(nulls.items()):
+        nulls[index] = [row for row in rows if row not in gone]
+        if not nulls[index]:
+            del nulls[index]
 
 
 def _picker(picks: list[int]) -> Any:
@@ -294,18 +321,3 @@ def _picker(picks: list[int]) -> Any:
         only = picks[0]
         return lambda fields: (fields[only],)
     return itemgetter(*picks)
-
-
-def _record_type(layout: Layout) -> np.dtype[Any]:
-    fields: list[tuple[Any, ...]] = [
-        ("layout", "u1"),
-        ("schema", "<u2"),
-        ("event", "<i8"),
-        ("created", "<i8"),
-        ("nulls", "u1", (layout.bitmap_bytes,)),
-    ]
-    for column in layout.fixed:
-        fields.append((f"c{column}", _NUMPY[CODES[layout.schema.columns[column][1]]]))
-    if layout.variable:
-        fields.append(("ends", "<u4", (len(layout.variable),)))
-    return np.dtype(fields)

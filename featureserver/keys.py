@@ -39,30 +39,33 @@ class KeySpace:
     encoders: tuple[Encoder, ...]
     suffix: bytes
 
+    @property
+    def entity(self) -> tuple[tuple[str, ...], tuple[Encoder, ...]]:
+        """Equal for views whose keys start alike for the same entities."""
+        return self.names, self.encoders
+
     def keys(self, columns: Mapping[str, Sequence[Any]]) -> list[bytes | None]:
         """One key per row of `columns` (join key to values); None where a part of the key is null.
 
         Raises `Invalid` naming the join key when a value is not of its type.
         """
-        if len(self.names) == 1:
-            return self._single(columns[self.names[0]])
-        parts = [self._encoded(i, columns[name]) for i, name in enumerate(self.names)]
         suffix = self.suffix
-        return [
-            None if None in row else b"{" + escape(b"".join(row)) + suffix
-            for row in zip(*parts, strict=True)
-        ]
+        return [None if one is None else one + suffix for one in self.entities(columns)]
 
-    def _single(self, values: Sequence[Any]) -> list[bytes | None]:
-        suffix = self.suffix
-        return [
-            None if part is None else b"{" + escape(part) + suffix
-            for part in self._encoded(0, values)
-        ]
+    def entities(self, columns: Mapping[str, Sequence[Any]]) -> list[bytes | None]:
+        """What the keys of all views of these entities start with: `{` and the escaped entity."""
+        if len(self.names) == 1:
+            parts = self._encoded(0, columns[self.names[0]])
+        else:
+            each = [self._encoded(i, columns[name]) for i, name in enumerate(self.names)]
+            parts = [None if None in row else b"".join(row) for row in zip(*each, strict=True)]
+        return [None if part is None else b"{" + escape(part) for part in parts]
 
     def _encoded(self, index: int, values: Sequence[Any]) -> list[bytes | None]:
         encode = self.encoders[index]
         try:
+            if encode is _encode_int64 and set(map(type, values)) == {int}:
+                return _encode_int64s(values)
             return [None if value is None else encode(value) for value in values]
         except Invalid as error:
             name = self.names[index]
@@ -151,6 +154,15 @@ def _integer(bits: int) -> Encoder:
     return encode
 
 
+def _encode_int64s(values: Sequence[int]) -> list[bytes | None]:
+    """What `_encode_int64` gives for each, without a call of ours for each."""
+    packed = _INT64.pack
+    try:
+        return [packed(b"i", value) for value in values]
+    except struct.error:
+        return [_encode_int64(value) for value in values]  # says which one does not fit
+
+
 def _index(value: Any) -> int:
     if isinstance(value, bool):
         raise _wrong("an integer", value)
@@ -216,9 +228,10 @@ def _wrong(wanted: str, value: Any) -> Invalid:
     return Invalid(f"{shown} is not {wanted}", f"it is of type {type(value).__name__}")
 
 
+_encode_int64 = _integer(64)
 _ENCODERS: dict[str, Encoder] = {
     "string": _string,
-    "int64": _integer(64),
+    "int64": _encode_int64,
     "int32": _integer(32),
     "bool": _bool,
     "float32": _float,

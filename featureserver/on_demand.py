@@ -22,14 +22,16 @@ def run_transform(
 
     The event time of an output is the oldest of its inputs'.
     """
-    given: dict[str, list[Any]] = {name: columns[place].values for name, place in transform.inputs}
+    given: dict[str, Sequence[Any]] = {
+        name: columns[place].values for name, place in transform.inputs
+    }
     given.update((name, _typed(name, d, request[name])) for name, d in transform.request_fields)
     results = _results(transform, given, count)
     events = _oldest([columns[place].events for _, place in transform.inputs], count)
     return [_output(feature, results, events) for feature in transform.outputs]
 
 
-def _typed(name: str, dtype: str, values: Sequence[Any]) -> list[Any]:
+def _typed(name: str, dtype: str, values: Sequence[Any]) -> Sequence[Any]:
     try:
         return convert(convert(list(values), to_wire(dtype)), from_wire(dtype))
     except Invalid as error:
@@ -37,7 +39,7 @@ def _typed(name: str, dtype: str, values: Sequence[Any]) -> list[Any]:
 
 
 def _results(
-    transform: PlannedTransform, given: dict[str, list[Any]], count: int
+    transform: PlannedTransform, given: dict[str, Sequence[Any]], count: int
 ) -> list[dict[str, Any] | None]:
     """One dict of outputs per row; None where the function failed."""
     try:
@@ -53,7 +55,7 @@ def _results(
     ]
 
 
-def _one(transform: PlannedTransform, given: dict[str, list[Any]]) -> dict[str, Any] | None:
+def _one(transform: PlannedTransform, given: dict[str, Sequence[Any]]) -> dict[str, Any] | None:
     try:
         return _rows(transform, given, 1)[0]
     except Exception:  # the batch's failure was logged already
@@ -61,7 +63,7 @@ def _one(transform: PlannedTransform, given: dict[str, list[Any]]) -> dict[str, 
 
 
 def _rows(
-    transform: PlannedTransform, given: dict[str, list[Any]], count: int
+    transform: PlannedTransform, given: dict[str, Sequence[Any]], count: int
 ) -> list[dict[str, Any] | None]:
     outputs = transform.function(given)
     wire = {f.name: convert(list(outputs[f.name]), to_wire(f.dtype)) for f in transform.outputs}
@@ -78,8 +80,8 @@ def _output(
         INVALID if row is None else NULL_VALUE if row[feature.name] is None else PRESENT
         for row in results
     ]
-    return Column(feature.label, feature.dtype, values, statuses, events)
+    return Column(feature, values, statuses, events)
 
 
-def _oldest(events: list[list[int]], count: int) -> list[int]:
+def _oldest(events: list[Sequence[int]], count: int) -> list[int]:
     return [min(row) for row in zip(*events, strict=True)] if events else [0] * count

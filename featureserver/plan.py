@@ -7,11 +7,13 @@ names. A plan is thrown away when the published number moves.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 from featureserver.decoders import Decoder, Wanted
 from featureserver.keys import KeySpace, key_space
-from featureserver.values import to_wire
+from featureserver.values import Convert, to_json, to_wire
 from registry.core.published import (
     PinnedFeature,
     Published,
@@ -31,7 +33,7 @@ class NameCollision(Invalid):
     """Two features of one request would have the same name in the answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class PlannedFeature:
     """One feature that is read. `label` names it in answers; `default` is a wire value or None.
 
@@ -45,6 +47,16 @@ class PlannedFeature:
     staleness: str
     default: Any
     quarantined: bool
+
+    @cached_property
+    def as_json(self) -> Convert | None:
+        """Wire value to JSON's; None: it is the same."""
+        return to_json(self.dtype)
+
+    @cached_property
+    def floating(self) -> bool:
+        """Whether values are numbers that JSON may be unable to say."""
+        return self.dtype in ("float32", "float64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +96,7 @@ class Notice:
     replaced_by: str | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """How one service, or one list of references, is looked up.
 
@@ -105,10 +117,29 @@ class Plan:
     shown: tuple[int, ...]
     notices: tuple[Notice, ...] = ()
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The names of the features in the answer, in order."""
         return tuple(self.columns[place].label for place in self.shown)
+
+    @cached_property
+    def key_groups(self) -> tuple[tuple[KeySpace, tuple[bytes, ...]], ...]:
+        """Views of the same entities one after the other: how to encode those once, and what
+        each view adds. In the order of `views`."""
+        groups: dict[Any, tuple[KeySpace, list[bytes]]] = {}
+        for view in self.views:
+            groups.setdefault(view.space.entity, (view.space, []))[1].append(view.space.suffix)
+        return tuple((space, tuple(suffixes)) for space, suffixes in groups.values())
+
+    @cached_property
+    def pick(self) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+        """From the columns of all views, then of all transforms, the shown ones in order."""
+        holders: tuple[PlannedView | PlannedTransform, ...] = (*self.views, *self.transforms)
+        order = [place for one in holders for place in one.places]
+        picks = [order.index(place) for place in self.shown]
+        if picks == list(range(len(order))):
+            return tuple
+        return itemgetter(*picks) if len(picks) > 1 else lambda columns: (columns[picks[0]],)
 
     @property
     def label(self) -> str:
@@ -209,7 +240,7 @@ class _Building:
 
     def finish(self, request: str | tuple[str, ...], shown: tuple[int, ...]) -> Plan:
         transforms = self._transforms()
-        views = tuple(self._view(key, places) for key, places in self.in_view.items())
+        views = _grouped([self._view(key, places) for key, places in self.in_view.items()])
         names, aliases = self._entities(transforms)
         return Plan(
             request=request,
@@ -298,6 +329,14 @@ class _Building:
             fields = self.state.on_demand[transform.name].request_fields
             names.update((f.name, f.dtype) for f in fields)
         return names, {alias: key for alias, key in aliases.items() if alias not in names}
+
+
+def _grouped(views: list[PlannedView]) -> tuple[PlannedView, ...]:
+    """Views of the same entities beside each other, else in the order in which they came."""
+    groups: dict[Any, list[PlannedView]] = {}
+    for view in views:
+        groups.setdefault(view.space.entity, []).append(view)
+    return tuple(view for group in groups.values() for view in group)
 
 
 def _planned(feature: PublishedFeature, ref: str, label: str) -> PlannedFeature:

@@ -4,21 +4,21 @@ The features of a view share their rows' event times, and mostly their statuses,
 rendered once per answer and reused as raw JSON; the text of an instant is made once.
 """
 
-import math
+from collections.abc import Sequence
 from email.utils import format_datetime
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 import msgspec
 
-from featureserver.answer import PRESENT, Column
+from featureserver.answer import PRESENT
 from featureserver.instants import EPOCH_TEXT, rfc3339
 from featureserver.lookup import LookupResult
 from featureserver.plan import Plan
-from featureserver.values import convert, to_json
+from featureserver.values import convert
 
 _encode = msgspec.json.Encoder().encode
-_FLOATS = frozenset({"float32", "float64"})
 _INSTANTS_KEPT = 200_000
 
 
@@ -57,31 +57,28 @@ def render(result: LookupResult, with_views: bool = False) -> bytes:
     results = [Result(values, present, ever) for values in result.entities.values()]
     times: dict[int, msgspec.Raw] = {}
     marks: dict[int, msgspec.Raw] = {id(None): present}
+    events: Any = None
+    statuses: Any = None
+    time_text, mark_text = ever, present
     for column in result.columns:
-        events, statuses = column.events, column.marks
-        time_text = times.get(id(events))
-        if time_text is None:
-            time_text = times[id(events)] = _times(events)
-        mark_text = marks.get(id(statuses))
-        if mark_text is None:
-            mark_text = marks[id(statuses)] = msgspec.Raw(_encode(statuses))
-        results.append(Result(json_values(column), mark_text, time_text))
+        if column.events is not events:
+            events = column.events
+            found = times.get(id(events))
+            time_text = times[id(events)] = _times(events) if found is None else found
+        if column.marks is not statuses:
+            statuses = column.marks
+            found = marks.get(id(statuses))
+            made = msgspec.Raw(_encode(statuses)) if found is None else found
+            mark_text = marks[id(statuses)] = made
+        feature, values = column.feature, column.wire
+        # Nulls and zeros add nothing, so they are left out; a huge sum may wrongly say no.
+        if not (feature.floating and isfinite(sum(filter(None, values)))):
+            values = convert(values, feature.as_json)
+        results.append(Result(values, mark_text, time_text))
     return _encode(Answer(results, _metadata(result.plan, tuple(result.entities), with_views)))
 
 
-def json_values(column: Column) -> list[Any]:
-    """A column's values as JSON has them."""
-    if column.dtype in _FLOATS and _surely_finite(column.wire):
-        return column.wire
-    return convert(column.wire, to_json(column.dtype))
-
-
-def _surely_finite(values: list[Any]) -> bool:
-    """Nulls and zeros add nothing, so they are left out; a huge sum may wrongly say no."""
-    return math.isfinite(sum(filter(None, values)))
-
-
-def _times(events: list[int]) -> msgspec.Raw:
+def _times(events: Sequence[int]) -> msgspec.Raw:
     texts = _instants
     joined = '","'.join([texts[event] for event in events])
     return msgspec.Raw(f'["{joined}"]'.encode()) if events else msgspec.Raw(b"[]")

@@ -58,8 +58,8 @@ def to_json(dtype: str) -> Convert | None:
     return _each(to_json(inner)) if inner is not None else _TO_JSON.get(dtype)
 
 
-def convert(values: list[Any], by: Convert | None) -> list[Any]:
-    """Each value converted; None stays None."""
+def convert(values: Sequence[Any], by: Convert | None) -> Sequence[Any]:
+    """Each value converted; None stays None. Without `by` they are given back as they are."""
     if by is None:
         return values
     return [None if value is None else by(value) for value in values]
