@@ -12,6 +12,7 @@ from registry.kernel.output import Output, table_text, with_output
 if TYPE_CHECKING:
     from training.build import Training
     from training.diff import DatasetDiff
+    from training.live import Live
     from training.manifest import Manifest
     from training.splits import Splits
     from training.verify import Verification
@@ -242,10 +243,20 @@ def _verification_text(found: "Verification") -> str:
         f"  rebuilt   {found.rebuilt or 'cannot be rebuilt'}",
         *(f"  damaged: {what}" for what in found.damaged),
     ]
-    if found.moved is not None:
-        lines += [f"  moved on: {m.source}: {m.reason}" for m in found.moved]
-        lines += [] if found.moved else ["  no source has moved on"]
+    if found.live is not None:
+        lines += [f"  moved on: {m.source}: {m.reason}" for m in found.live.moved]
+        lines += [f"  {_live_text(found.live)}"]
     return "\n".join(lines)
+
+
+def _live_text(live: "Live") -> str:
+    if live.changed is None:
+        return f"from the live sources it cannot be built: {live.reason}"
+    if not live.changed:
+        moved = "the same rows" if live.moved else "no source has moved on"
+        return f"from the live sources: {moved}"
+    where = ", ".join(live.columns)
+    return f"from the live sources {live.changed:,} rows would be others, in {where}"
 
 
 def _diff_text(found: "DatasetDiff") -> str:

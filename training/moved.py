@@ -1,9 +1,10 @@
 """Says whether a source still gives what was kept of it, and by how much it moved. Pure Arrow.
 
 Sums of floating-point numbers differ in their last bits between parallel runs, and rows of a query
-come in any order. Neither is a move: rows are put in order and numbers compared to nine digits.
+come in any order. Neither is a move: rows are counted as a bag, numbers compared to nine digits.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,58 +13,184 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _SAME = 1e-9
+_DIGITS = 9
+
+Ids = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """How a source differs from what was kept. `changed` counts rows that differ, None where rows
-    cannot be put side by side because their number is another."""
+    """How a source differs from what was kept.
+
+    A row is `appended` when nothing was kept of its key and event time, `late` ones among them
+    being older than the newest kept; `corrected` when something else was; `repeated` when it was
+    kept, fewer times; `removed` when it was kept and nothing has its key and event time now.
+    """
 
     rows: int
     rows_now: int
-    changed: int | None
+    appended: int = 0
+    late: int = 0
+    corrected: int = 0
+    repeated: int = 0
+    removed: int = 0
+    retyped: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.appended or self.corrected or self.repeated or self.removed or self.retyped
+        )
 
     @property
     def sentence(self) -> str:
-        if self.changed is None:
-            return f"{self.rows_now - self.rows:+,} rows"
-        return f"{self.changed:,} of {self.rows:,} rows have other values"
+        """The move in words, from all to nothing."""
+        return ", ".join(self._words())
+
+    def _words(self) -> Iterator[str]:
+        if self.retyped:
+            yield f"other types now: {', '.join(self.retyped)}"
+        if self.appended:
+            late = f" ({self.late:,} of them older than the newest kept)" if self.late else ""
+            yield f"{_rows(self.appended)} appended{late}"
+        for count, what in (
+            (self.corrected, "corrected"),
+            (self.repeated, "repeated"),
+            (self.removed, "removed"),
+        ):
+            if count:
+                yield f"{_rows(count)} {what}"
 
 
-def compare_rows(kept: pa.Table, now: pa.Table) -> Move | None:
-    """How `now` differs from `kept`, columns being the same; None when it does not."""
-    if kept.num_rows != now.num_rows:
-        return Move(kept.num_rows, now.num_rows, None)
-    left, right = _in_order(kept), _in_order(now)
-    differs = np.zeros(kept.num_rows, dtype=bool)
-    for name in kept.column_names:
-        differs |= _differ(left.column(name), right.column(name))
-    changed = int(differs.sum())
-    return Move(kept.num_rows, now.num_rows, changed) if changed else None
+def compare_rows(
+    kept: pa.Table, now: pa.Table, identity: Sequence[str] = (), event: str | None = None
+) -> Move | None:
+    """How `now` differs from `kept`, columns being of the same names; None when it does not.
+
+    `identity` names the columns of key and event time, `event` that of event time alone.
+    """
+    retyped = tuple(
+        f"{field.name} ({field.type} → {now.schema.field(field.name).type})"
+        for field in kept.schema
+        if now.schema.field(field.name).type != field.type
+    )
+    if retyped:
+        return Move(kept.num_rows, now.num_rows, retyped=retyped)
+    both = pa.concat_tables([kept, now.select(kept.column_names)])
+    bags = _Bags(both, kept.num_rows, list(identity))
+    move = bags.move(event)
+    return move or None
 
 
-def _in_order(table: pa.Table) -> pa.Table:
-    """Rows sorted by their exact columns, then by the others roughly."""
-    plain = [field for field in table.schema if not pa.types.is_nested(field.type)]
-    exact = [field.name for field in plain if not pa.types.is_floating(field.type)]
-    rough = [field.name for field in plain if pa.types.is_floating(field.type)]
-    keys = {f"k{place}": table.column(name) for place, name in enumerate(exact)}
-    keys |= {f"r{place}": _rough(table.column(name)) for place, name in enumerate(rough)}
-    if not keys:
-        return table
-    return table.take(pc.sort_indices(pa.table(keys), [(name, "ascending") for name in keys]))
+def changed_rows(before: pa.Table, after: pa.Table) -> tuple[int, tuple[str, ...]]:
+    """How many rows of two tables, side by side, differ, and in which columns."""
+    differs = np.zeros(before.num_rows, dtype=bool)
+    columns = []
+    for name in before.column_names:
+        changed = _differ(before.column(name), after.column(name))
+        differs |= changed
+        if changed.any():
+            columns.append(name)
+    return int(differs.sum()), tuple(columns)
 
 
-def _rough(column: pa.ChunkedArray) -> pa.Array:
-    """Numbers to six digits, so that noise does not decide the order."""
+class _Bags:
+    """Kept and present rows as two bags of numbered rows, each with a numbered identity."""
+
+    def __init__(self, both: pa.Table, kept: int, identity: list[str]) -> None:
+        self.both, self.kept = both, kept
+        rows = _numbered(both.columns, both.num_rows)
+        who = _numbered(map(both.column, identity), both.num_rows)
+        self.first = _first_of(rows)
+        self.who = who[self.first]
+        before = np.bincount(rows[:kept], minlength=len(self.first))
+        after = np.bincount(rows[kept:], minlength=len(self.first))
+        self.known = before > 0
+        self.more, self.fewer = np.maximum(after - before, 0), np.maximum(before - after, 0)
+        self.who_kept = np.bincount(who[:kept], minlength=who.max(initial=-1) + 1) > 0
+        self._forgive_noise(who.max(initial=-1) + 1)
+
+    def move(self, event: str | None) -> Move:
+        known = self.who_kept[self.who]
+        fresh = (self.more > 0) & ~known
+        others = (self.more > 0) & known
+        came = np.zeros(len(self.who_kept), dtype=bool)
+        came[self.who[others]] = True
+        gone = (self.fewer > 0) & ~came[self.who]
+        return Move(
+            rows=self.kept,
+            rows_now=self.both.num_rows - self.kept,
+            appended=int(self.more[fresh].sum()),
+            late=int(self.more[fresh & self._late(event)].sum()),
+            corrected=int(self.more[others & ~self.known].sum()),
+            repeated=int(self.more[others & self.known].sum()),
+            removed=int(self.fewer[gone].sum()),
+        )
+
+    def _late(self, event: str | None) -> Flags:
+        """Which rows are older than the newest that was kept."""
+        if event is None or not self.kept:
+            return np.zeros(len(self.first), dtype=bool)
+        times = self.both.column(event)
+        newest = pc.max(times.slice(0, self.kept))
+        late = pc.fill_null(pc.less(times.take(pa.array(self.first)), newest), False)
+        flags: Flags = late.to_numpy()
+        return flags
+
+    def _forgive_noise(self, identities: int) -> None:
+        """One row more and one fewer of an identity may be equal but for a rounded digit."""
+        more, fewer = np.flatnonzero(self.more == 1), np.flatnonzero(self.fewer == 1)
+        once = np.full((2, identities), -1, dtype=np.int64)
+        for side, rows in enumerate((more, fewer)):
+            single = np.bincount(self.who[rows], minlength=identities) == 1
+            rows = rows[single[self.who[rows]]]
+            once[side, self.who[rows]] = rows
+        pairs = once[:, (once >= 0).all(axis=0)]
+        if not pairs.shape[1]:
+            return
+        left, right = (self.both.take(pa.array(self.first[side])) for side in pairs)
+        same = np.ones(pairs.shape[1], dtype=bool)
+        for name in self.both.column_names:
+            same &= ~_differ(left.column(name), right.column(name))
+        self.more[pairs[0, same]] = 0
+        self.fewer[pairs[1, same]] = 0
+
+
+def _numbered(columns: Iterable[pa.ChunkedArray], rows: int) -> Ids:
+    """A number a row, the same for equal rows, numbers to nine digits."""
+    ids = np.zeros(rows, dtype=np.int64)
+    for column in columns:
+        codes = _codes(column)
+        ids = np.unique(ids * (codes.max(initial=0) + 1) + codes, return_inverse=True)[1]
+    return ids.astype(np.int64)
+
+
+def _codes(column: pa.ChunkedArray) -> Ids:
+    if pa.types.is_nested(column.type):
+        column = pa.chunked_array([pa.array([repr(value) for value in column.to_pylist()])])
+    elif pa.types.is_floating(column.type):
+        column = pa.chunked_array([_rounded(column)])
+    elif pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    encoded = pc.dictionary_encode(column.combine_chunks(), null_encoding="encode")
+    codes: Ids = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes
+
+
+def _rounded(column: pa.ChunkedArray) -> pa.Array:
     values = column.cast(pa.float64()).to_numpy()
     with np.errstate(all="ignore"):
-        scale = 10.0 ** (5 - np.floor(np.log10(np.abs(values))))
+        scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(np.abs(values))))
         rounded = np.where(np.isfinite(scale), np.round(values * scale) / scale, values)
-    return pa.array(rounded)
+    return pa.array(rounded, mask=column.is_null().to_numpy())
 
 
-def _differ(left: pa.ChunkedArray, right: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+def _first_of(ids: Ids) -> Ids:
+    first: Ids = np.unique(ids, return_index=True)[1].astype(np.int64)
+    return first
+
+
+def _differ(left: pa.ChunkedArray, right: pa.ChunkedArray) -> Flags:
     if left.type != right.type:
         return np.ones(len(left), dtype=bool)
     if pa.types.is_floating(left.type):
@@ -77,6 +204,10 @@ def _differ(left: pa.ChunkedArray, right: pa.ChunkedArray) -> npt.NDArray[np.boo
     return _inverse(pc.or_(equal, both_null).to_numpy())
 
 
-def _inverse(same: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    differs: npt.NDArray[np.bool_] = np.logical_not(same)
+def _inverse(same: Flags) -> Flags:
+    differs: Flags = np.logical_not(same)
     return differs
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'s' if count != 1 else ''}"

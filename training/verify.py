@@ -8,34 +8,24 @@ import pyarrow as pa
 from registry.kernel.errors import Corrupt, FieldhouseError
 from training.assemble import assemble
 from training.dataset import TrainingSet
+from training.live import Live, look_live
 from training.manifest import Manifest, SnapshotFacts
-from training.moved import compare_rows
 from warehouse.content import content_hash
 from warehouse.engines.port import Engine
 from warehouse.snapshots import SnapshotStore
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """A source that no longer gives what was kept of it. `now` None: it cannot be read any more."""
-
-    source: str
-    rows: int
-    rows_now: int | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Verification:
     """What verifying found. `stored` and `rebuilt` are content hashes; `damaged` names what could
-    not be read or is not what its name says. `moved` is None when sources were not looked at."""
+    not be read or is not what its name says. `live` is None when sources were not looked at."""
 
     name: str
     expected: str
     stored: str | None
     rebuilt: str | None
     damaged: tuple[str, ...] = ()
-    moved: tuple[Moved, ...] | None = None
+    live: Live | None = None
 
     @property
     def ok(self) -> bool:
@@ -59,24 +49,8 @@ def verify_set(
         stored=stored,
         rebuilt=rebuilt,
         damaged=tuple(damaged),
-        moved=tuple(moved_sources(made.manifest, engine, store)) if live else None,
+        live=look_live(made, engine, store) if live else None,
     )
-
-
-def moved_sources(manifest: Manifest, engine: Engine, store: SnapshotStore) -> Iterator[Moved]:
-    """The sources that give something else now. A query is run again for it."""
-    for kept in manifest.snapshots:
-        if kept.source is None:
-            continue
-        try:
-            with engine.read(kept.source, kept.columns) as reader:
-                now = reader.read_all()
-            move = compare_rows(store.read(kept.digest), now)
-        except FieldhouseError as error:
-            yield Moved(kept.of, kept.rows, None, str(error).replace("\n", ";"))
-            continue
-        if move is not None:
-            yield Moved(kept.of, kept.rows, move.rows_now, move.sentence)
 
 
 def _rebuild(manifest: Manifest, engine: Engine, store: SnapshotStore) -> str:

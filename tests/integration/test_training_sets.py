@@ -141,10 +141,12 @@ def test_a_set_is_verified_after_its_sources_moved_on(make: Any, tmp_path: Path)
     found = training.verify("one", live=True)
     assert found.ok
     assert found.stored == found.rebuilt == made.manifest.content_hash
-    assert [(moved.source, moved.reason) for moved in found.moved or ()] == [
-        ("readings", "+1 rows"),
-        ("counted", "1 of 2 rows have other values"),
+    assert found.live is not None
+    assert [(moved.source, moved.reason) for moved in found.live.moved] == [
+        ("readings", "1 row repeated"),
+        ("counted", "1 row corrected"),
     ]
+    assert (found.live.changed, found.live.columns) == (2, ("n",))
 
 
 def test_data_that_were_changed_do_not_verify(make: Any) -> None:

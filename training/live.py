@@ -1,0 +1,104 @@
+"""Looks at the live sources of a training set again: which have moved on, and what would change."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from registry.core.definitions import Source
+from registry.kernel.errors import FieldhouseError, Invalid
+from training.assemble import assemble
+from training.dataset import TrainingSet
+from training.manifest import Manifest, SnapshotFacts
+from training.maturity import ripe_rows
+from training.moved import Move, changed_rows, compare_rows
+from training.recipe import Recipe
+from training.spine import read_spine
+from warehouse.engines.port import Engine
+from warehouse.history import history_of
+from warehouse.snapshots import SnapshotStore
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A source that no longer gives what was kept of it. `move` None: it cannot be compared."""
+
+    source: str
+    reason: str
+    move: Move | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What the live sources say. `changed` counts the rows of the set that would come out otherwise
+    from them, for the spine that was kept, in `columns`; None when it cannot be built: `reason`."""
+
+    moved: tuple[Moved, ...]
+    changed: int | None
+    columns: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def look_live(made: TrainingSet, engine: Engine, store: SnapshotStore) -> Live:
+    """Read each source again, a query by running it, and build the set from them again."""
+    moved = tuple(moved_sources(made.manifest, engine, store))
+    try:
+        spine = store.read(made.manifest.spine.digest)
+        now = assemble(spine, made.manifest.recipe, engine).table
+        changed, columns = changed_rows(made.to_arrow(), now)
+    except FieldhouseError as error:
+        return Live(moved, None, reason=_one_line(error))
+    return Live(moved, changed, columns)
+
+
+def moved_sources(manifest: Manifest, engine: Engine, store: SnapshotStore) -> Iterator[Moved]:
+    """The sources that give something else now; of the spine, its query or files."""
+    for kept in manifest.snapshots:
+        try:
+            move = _move(kept, manifest, engine, store)
+        except FieldhouseError as error:
+            yield Moved(kept.of, _one_line(error))
+            continue
+        if move is not None:
+            yield Moved(kept.of, move.sentence, move)
+
+
+def _move(
+    kept: SnapshotFacts, manifest: Manifest, engine: Engine, store: SnapshotStore
+) -> Move | None:
+    spec = manifest.recipe.spec
+    if kept.source is not None:
+        with engine.read(kept.source, kept.columns) as reader:
+            now = reader.read_all()
+        keys, event = _identity(kept.source, manifest.recipe)
+        return compare_rows(store.read(kept.digest), now, (*keys, event), event)
+    if spec.spine is None:
+        return None
+    of_views = [key.name for view in manifest.recipe.views for key in view.join_keys]
+    identity = tuple(dict.fromkeys((*of_views, spec.time_column)))
+    now = _spine_again(manifest, engine, spec.spine)
+    return compare_rows(store.read(kept.digest), now, identity, spec.time_column)
+
+
+def _spine_again(manifest: Manifest, engine: Engine, text: str) -> pa.Table:
+    """The spine as its query or files give it now, its labels as ripe as they were at build."""
+    spec = manifest.recipe.spec
+    now = read_spine(text, engine)
+    missing = [name for name in manifest.spine.columns if name not in now.column_names]
+    if missing:
+        raise Invalid("the spine has other columns now", f"it lacks {', '.join(missing)}")
+    now = now.select(list(manifest.spine.columns))
+    if spec.maturity is None:
+        return now
+    at = manifest.created_at
+    return ripe_rows(now, spec.maturity, spec.time_column, spec.time_zone, at).table
+
+
+def _identity(source: Source, recipe: Recipe) -> tuple[tuple[str, ...], str]:
+    """The columns of key and of event time that the first view over a source joins by."""
+    history = next(h for h in map(history_of, recipe.views) if h.source == source)
+    return tuple(key.source_column for key in history.keys), history.event
+
+
+def _one_line(error: FieldhouseError) -> str:
+    return str(error).replace("\n", ";")
