@@ -12,6 +12,7 @@ from registry.core.policy import Approval
 from registry.core.proposals import Proposal
 from registry.core.published import Published, PublishedView
 from registry.core.readers import Reader
+from registry.core.similarity.values import ValueSketch
 from registry.core.state import FeatureRecord, NamespaceState
 from registry.kernel.settings import Settings
 
@@ -171,6 +172,14 @@ class Registry(Protocol):
     def models(self) -> ModelBook: ...
 
 
+class SketchMaker(Protocol):
+    """Makes sketches of features' values for duplicate detection; `warehouse` implements it."""
+
+    def __call__(self, view: PublishedView, features: Sequence[str]) -> Sequence[ValueSketch]:
+        """A sketch for each named feature that can be sketched, by `view:feature@version`."""
+        ...
+
+
 class SampleReader(Protocol):
     """Reads values for duplicate detection; `warehouse` implements it.
 
@@ -206,6 +215,14 @@ class Transaction(Protocol):
 
     def live_features(self) -> Iterator[tuple[str, FeatureRecord]]:
         """(namespace, record) of every live feature version of every namespace, by name."""
+        ...
+
+    def save_sketches(self, namespace: str, sketches: Iterable[ValueSketch], at: datetime) -> None:
+        """Keep sketches by `view:feature@version`; newer ones replace older ones."""
+        ...
+
+    def sketches(self, entity: str) -> Iterator[tuple[str, ValueSketch]]:
+        """(namespace, sketch) of every feature of an entity, retired ones left out."""
         ...
 
     def append(self, events: Iterable[Event]) -> Sequence[ChainedEvent]: ...
@@ -275,3 +292,4 @@ class CommandPorts:
 
     tables: TableReader | None = None
     samples: Callable[[Settings], SampleReader] | None = None
+    sketches: Callable[[Settings], SketchMaker] | None = None

@@ -14,6 +14,7 @@ from registry.core.policy import Approval
 from registry.core.proposals import PENDING, Proposal
 from registry.core.published import Published
 from registry.core.readers import Reader
+from registry.core.similarity.values import ValueSketch
 from registry.core.state import FeatureRecord, NamespaceState
 from registry.kernel.errors import Conflict, NotFound, Refused
 from registry.ports import Principal
@@ -29,6 +30,7 @@ class InMemoryTransaction:
     marks: dict[int, Checkpoint] = field(default_factory=dict)
     kept: dict[str, Proposal] = field(default_factory=dict)
     consents: dict[tuple[str, str], Approval] = field(default_factory=dict)
+    kept_sketches: dict[tuple[str, str], ValueSketch] = field(default_factory=dict)
     book_readers: tuple[tuple[str, Reader], ...] = ()
     holders: tuple[Principal, ...] = ()
 
@@ -71,6 +73,16 @@ class InMemoryTransaction:
             for record in sorted(state.features.values(), key=lambda r: r.ref):
                 if record.live:
                     yield namespace, record
+
+    def save_sketches(self, namespace: str, sketches: Iterable[ValueSketch], at: datetime) -> None:
+        added = {(namespace, sketch.ref): sketch for sketch in sketches}
+        self.kept_sketches = {**self.kept_sketches, **added}
+
+    def sketches(self, entity: str) -> Iterator[tuple[str, ValueSketch]]:
+        live = {(namespace, record.ref) for namespace, record in self.live_features()}
+        for place, sketch in sorted(self.kept_sketches.items()):
+            if place in live and sketch.entity == entity:
+                yield place[0], sketch
 
     def append(self, events: Iterable[Event]) -> Sequence[ChainedEvent]:
         added = chain(events, self.log[-1] if self.log else None)

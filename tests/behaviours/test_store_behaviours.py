@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from registry.adapters.sql.database import open_database
@@ -13,6 +14,7 @@ from registry.core.audit import Event
 from registry.core.policy import Approval
 from registry.core.proposals import Proposal
 from registry.core.publish import publish
+from registry.core.similarity.values import ValueSketch
 from registry.core.state import NamespaceState
 from registry.kernel.clock import FixedClock
 from registry.kernel.errors import Conflict, NotFound
@@ -28,6 +30,7 @@ from tests.definitions import compiled, view
 ADA = Principal("ada", frozenset({"author", "operator"}))
 BOB = Principal("bob", frozenset({"steward"}))
 EMPTY = NamespaceState("flights")
+LATER = NOON + timedelta(days=1)
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
@@ -133,3 +136,24 @@ def test_a_person_approves_once(store: Store) -> None:
         transaction.save_approval("sha256:abc1", replace(consent, comment="twice"))
     with store.read() as transaction:
         assert [a.comment for a in transaction.approvals("sha256:abc1")] == ["twice"]
+
+
+def test_sketches_of_live_features_are_found_by_entity(store: Store) -> None:
+    made = compiled(view())
+    digest = propose(context(store), made, ADA).proposal.digest
+    approve(context(store), digest, BOB)
+    apply(context(store), digest, made, ADA)
+    values = np.array([[1.0, np.nan], [2.5, 3.0]])
+    kept = ValueSketch(
+        "delays:mean_delay@1", "carrier string", (5, 2**64 - 1), (NOON, LATER), "number", values
+    )
+    unknown = replace(kept, ref="delays:nothing@1")
+    with store.write() as transaction:
+        transaction.save_sketches("flights", [kept, unknown], NOON)
+        transaction.save_sketches("flights", [kept], LATER)
+    with store.read() as transaction:
+        assert list(transaction.sketches("plane string")) == []
+        ((namespace, found),) = transaction.sketches("carrier string")
+    assert (namespace, found.ref, found.keys) == ("flights", kept.ref, kept.keys)
+    assert found.anchors == kept.anchors
+    np.testing.assert_array_equal(found.values, values)

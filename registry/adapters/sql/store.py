@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from registry.adapters.sql import audit_log, books, proposal_log, states, tokens
+from registry.adapters.sql import sketches as sketch_rows
 from registry.adapters.sql.database import Database
 from registry.core.audit import ChainedEvent, Checkpoint, Event
 from registry.core.duplication import KnownFeature
@@ -14,6 +15,7 @@ from registry.core.policy import Approval
 from registry.core.proposals import Proposal
 from registry.core.published import Published
 from registry.core.readers import Reader
+from registry.core.similarity.values import ValueSketch
 from registry.core.state import FeatureRecord, NamespaceState
 from registry.ports import Principal
 
@@ -44,6 +46,12 @@ class SqlTransaction:
 
     def live_features(self) -> Iterator[tuple[str, FeatureRecord]]:
         return states.live_features(self._connection)
+
+    def save_sketches(self, namespace: str, sketches: Iterable[ValueSketch], at: datetime) -> None:
+        sketch_rows.save_sketches(self._connection, namespace, sketches, at)
+
+    def sketches(self, entity: str) -> Iterator[tuple[str, ValueSketch]]:
+        return sketch_rows.read_sketches(self._connection, entity)
 
     def append(self, events: Iterable[Event]) -> Sequence[ChainedEvent]:
         return audit_log.append_events(self._connection, events)

@@ -142,3 +142,12 @@ champion = Table(
     Column("name", String(200), primary_key=True),
     Column("version", String(100), nullable=False),
 )
+sketch = Table(
+    "sketch",
+    metadata,
+    Column("namespace", String(200), primary_key=True),
+    Column("ref", String(450), primary_key=True),
+    Column("entity", String(450), nullable=False, index=True),
+    Column("at", String(40), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)

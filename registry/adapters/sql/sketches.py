@@ -1,0 +1,70 @@
+"""Sketches of features' values in SQL: one row a feature version."""
+
+import struct
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import msgspec
+import numpy as np
+import sqlalchemy as sa
+
+from registry.adapters.sql import tables as t
+from registry.adapters.sql.codec import from_blob, instant_text, to_blob
+from registry.core.similarity.values import Kind, ValueSketch
+
+
+class _Stored(msgspec.Struct):
+    """A sketch's parts; arrays as little-endian bytes."""
+
+    kind: Kind
+    anchors: tuple[datetime, ...]
+    keys: bytes
+    values: bytes
+
+
+def save_sketches(
+    connection: sa.Connection, namespace: str, sketches: Iterable[ValueSketch], at: datetime
+) -> None:
+    """Insert, or replace those of the same feature version."""
+    c = t.sketch.c
+    for sketch in sketches:
+        where = (c.namespace == namespace) & (c.ref == sketch.ref)
+        connection.execute(sa.delete(t.sketch).where(where))
+        row = {
+            "namespace": namespace,
+            "ref": sketch.ref,
+            "entity": sketch.entity,
+            "at": instant_text(at),
+            "body": to_blob(_stored(sketch)),
+        }
+        connection.execute(sa.insert(t.sketch).values(row))
+
+
+def read_sketches(connection: sa.Connection, entity: str) -> Iterator[tuple[str, ValueSketch]]:
+    """(namespace, sketch) of the live features of an entity."""
+    live = sa.join(
+        t.sketch,
+        t.feature,
+        (t.sketch.c.namespace == t.feature.c.namespace) & (t.sketch.c.ref == t.feature.c.ref),
+    )
+    query = (
+        sa.select(t.sketch)
+        .select_from(live)
+        .where(t.sketch.c.entity == entity, t.feature.c.state != "retired")
+        .order_by(t.sketch.c.namespace, t.sketch.c.ref)
+    )
+    for row in connection.execute(query):
+        stored = from_blob(row.body, _Stored, f"sketch of {row.ref}")
+        yield row.namespace, _sketch(row.ref, entity, stored)
+
+
+def _stored(sketch: ValueSketch) -> _Stored:
+    keys = struct.pack(f"<{len(sketch.keys)}Q", *sketch.keys)
+    values = np.ascontiguousarray(sketch.values, "<f8").tobytes()
+    return _Stored(sketch.kind, sketch.anchors, keys, values)
+
+
+def _sketch(ref: str, entity: str, stored: _Stored) -> ValueSketch:
+    keys = struct.unpack(f"<{len(stored.keys) // 8}Q", stored.keys)
+    values = np.frombuffer(stored.values, "<f8").reshape(len(stored.anchors), len(keys))
+    return ValueSketch(ref, entity, keys, stored.anchors, stored.kind, values)
