@@ -1,12 +1,55 @@
-"""The lookup that `from fieldhouse import Lookup` gives: opened from the working folder."""
+"""What `from fieldhouse import Lookup, push` gives: opened from the working folder."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from featureserver import lookup as core
 from featureserver.bootstrap import open_lookup
 from registry.kernel.settings import read_settings
+
+if TYPE_CHECKING:
+    from featureserver.push import PushReport
+
+
+def push(
+    source: str,
+    rows: Mapping[str, Sequence[Any]] | Any,
+    *,
+    to: str = "online",
+    token: str | None = None,
+    folder: Path | str | None = None,
+) -> "PushReport":
+    """Write rows of a push source: `to` online, offline, or online_and_offline.
+
+        push("ride_events", {"driver": ["d1"], "rate": [0.5], "event_timestamp": [now]})
+
+    `rows` is column to values, an Arrow table or a pandas frame. Needs a token of role operator:
+    `token`, else the environment's. Newest wins; pushing the same again changes nothing. Raises
+    `Unauthorized`, `Forbidden`, `NotFound`, `Invalid` or `Refused`, and then nothing was written.
+    """
+    from featureserver.bootstrap import open_pusher
+    from registry.bootstrap import open_registry
+    from registry.settings import TOKEN
+
+    settings = read_settings(Path(folder) if folder else Path.cwd())
+    registry = open_registry(settings)
+    registry.authority(token or str(settings.get(TOKEN)) or None, "operator")
+    with open_pusher(settings, registry) as pusher:
+        return pusher.push(source, _columns(rows), to=to)
+
+
+def _columns(rows: Any) -> Mapping[str, Sequence[Any]]:
+    if isinstance(rows, Mapping):
+        return rows
+    if hasattr(rows, "to_pydict"):
+        arrow: dict[str, list[Any]] = rows.to_pydict()
+        return arrow
+    import pyarrow as pa
+
+    frame: dict[str, list[Any]] = pa.Table.from_pandas(rows, preserve_index=False).to_pydict()
+    return frame
 
 
 class Lookup(core.Lookup):

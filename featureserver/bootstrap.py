@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import redis
 
@@ -20,6 +20,9 @@ from registry.kernel.errors import Misuse
 from registry.kernel.settings import Settings
 from registry.ports import Principal, Registry
 from registry.settings import HOME, clock_of
+
+if TYPE_CHECKING:
+    from featureserver.push import Pusher
 
 Client = redis.Redis | OnlineStore
 
@@ -66,6 +69,29 @@ def open_materializer(
     )
 
 
+@contextmanager
+def open_pusher(settings: Settings, registry: Registry, engine: Any = None) -> Iterator["Pusher"]:
+    """What writes pushed rows, with an embedded Redis where none is configured."""
+    from featureserver.redis_server import online_store
+
+    with online_store(settings) as store:
+        yield _pusher(settings, registry, store, engine)
+
+
+def _pusher(
+    settings: Settings, registry: Registry, store: OnlineStore, engine: Any = None
+) -> "Pusher":
+    from featureserver.push import Pusher
+
+    return Pusher(
+        registry.published,
+        store,
+        float(settings.get(names.RETENTION_SECONDS)),
+        lambda: engine or _engine(settings),
+        clock_of(settings),
+    )
+
+
 def _policy(settings: Settings) -> Policy:
     on_failed = str(settings.get(names.ON_FAILED_QUALITY))
     if on_failed not in ("block", "quarantine", "warn"):
@@ -101,7 +127,6 @@ def open_app(
 ) -> Iterator[Any]:
     """The feature server's ASGI application, with an embedded Redis where none is configured."""
     from featureserver.app import Parts, create_app
-    from featureserver.push import Pusher
     from featureserver.stores.redis_wire import RedisReader
 
     opened = registry or _registry(settings)
@@ -110,11 +135,10 @@ def open_app(
         store = RedisOnlineStore(connect(url, timeout), address_of(url))
         reader = RedisReader(url, timeout)
         lookup = Lookup(_plans(settings, opened), store, clock_of(settings), reader)
-        retention = float(settings.get(names.RETENTION_SECONDS))
         parts = Parts(
             lookup=lookup,
             reader=reader,
-            pusher=Pusher(opened.published, store, retention),
+            pusher=_pusher(settings, opened, store, engine),
             materializer=lambda: open_materializer(settings, opened, engine, store),
             authority=opened.authority,
             max_body_bytes=int(settings.get(names.MAX_BODY_BYTES)),

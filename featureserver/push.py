@@ -1,70 +1,103 @@
-"""Pushes: rows that a caller brings, into the online store. Newest wins, repeating does no harm."""
+"""Pushes: rows that a caller brings, into the online store, the warehouse, or both.
 
-from collections.abc import Mapping, Sequence
+Newest wins and repeating does no harm, online and offline.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 from featureserver.expiry import expire_seconds
-from featureserver.instants import read_instant
-from featureserver.keys import key_space
 from featureserver.plan import known_view
 from featureserver.ports import OnlineStore
-from featureserver.rows import pack
+from featureserver.push_frame import Frame, history_rows, pack_frame
+from registry.core.definitions import Source
 from registry.core.published import Published, PublishedView
+from registry.kernel.clock import Clock, system_clock
 from registry.kernel.errors import Invalid, NotFound, Refused
 from registry.ports import PublishedReader
 
-Frame = Mapping[str, Sequence[Any]]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 DESTINATIONS = ("online", "offline", "online_and_offline")
+
+
+class Appender(Protocol):
+    """The part of a warehouse engine that pushes need."""
+
+    def append(self, source: Source, rows: "pa.Table", name: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
 class PushReport:
-    """Rows that came, and how many of them were newer than what was there."""
+    """Rows that came, how many of them were newer than what was online, and how many were added to
+    the warehouse (none when the same push had come before)."""
 
     rows: int
     written: int
+    added: int = 0
 
 
 class Pusher:
-    """Writes frames (column to values) of a push source or of a view."""
+    """Writes frames (column to values) of a push source or of a view.
+
+    `warehouse` opens the engine when rows are first pushed offline.
+    """
 
     def __init__(
-        self, published: PublishedReader, store: OnlineStore, retention_seconds: float = 0.0
+        self,
+        published: PublishedReader,
+        store: OnlineStore,
+        retention_seconds: float = 0.0,
+        warehouse: Callable[[], Appender] | None = None,
+        clock: Clock = system_clock,
     ) -> None:
         self._published = published
         self._store = store
         self._retention_seconds = retention_seconds
+        self._open_warehouse = warehouse
+        self._warehouse: Appender | None = None
+        self._clock = clock
 
     def push(self, source: str, frame: Frame, *, to: str = "online") -> PushReport:
-        """Write rows of the push source of that name to every view that reads it.
+        """Write rows of the push source of that name: online to every view that reads it, offline
+        to the table of its batch source, once.
 
         The frame has the join keys, every feature, and the source's timestamp column (else
-        `event_timestamp`; text without a zone is UTC). Raises `NotFound`, `Invalid` or `Refused`.
+        `event_timestamp`; text without a zone is UTC). Raises `NotFound`, `Invalid` or `Refused`,
+        and then nothing was written.
         """
         if to not in DESTINATIONS:
             raise Invalid(f"cannot push to {to!r}", f"known: {', '.join(DESTINATIONS)}")
-        if to != "online":
-            raise Refused(
-                f"cannot push to {to!r}: the warehouse is not written by pushes",
-                hint="push to online, and append to the batch source's table yourself",
-            )
         views = fed_by(self._published(), source)
-        reports = [self._write(view, frame) for view in views]
-        return PushReport(reports[0].rows, sum(report.written for report in reports))
+        packed = [(view, *pack_frame(view, frame)) for view in views]
+        added = self._append(views, frame) if to != "online" else 0
+        written = 0
+        if to != "offline":
+            written = sum(self._write(view, keys, rows) for view, keys, rows in packed)
+        return PushReport(len(packed[0][2]), written, added)
 
     def write(self, view: str, frame: Frame) -> PushReport:
         """Write rows of the view of that name (its newest line, or a key `view@2`)."""
         lines = known_view(self._published(), view)
-        return self._write(max(lines, key=lambda line: line.line), frame)
+        line = max(lines, key=lambda found: found.line)
+        if not line.online:
+            raise Refused(f"view {line.name!r} is not online", hint="declare online=True")
+        keys, rows = pack_frame(line, frame)
+        return PushReport(len(rows), self._write(line, keys, rows))
 
-    def _write(self, view: PublishedView, frame: Frame) -> PushReport:
-        if not view.online:
-            raise Refused(f"view {view.name!r} is not online", hint="declare online=True")
-        keys, rows = pack_frame(view, frame)
+    def _write(self, view: PublishedView, keys: list[bytes], rows: list[bytes]) -> int:
         expiry = expire_seconds(view, self._retention_seconds)
-        return PushReport(len(rows), self._store.write(keys, rows, expire_seconds=expiry))
+        return self._store.write(keys, rows, expire_seconds=expiry)
+
+    def _append(self, views: list[PublishedView], frame: Frame) -> int:
+        batch, rows, name = history_rows(views, frame, self._clock())
+        if self._warehouse is None:
+            if self._open_warehouse is None:
+                raise Refused("this server has no warehouse to push to", hint="push to online")
+            self._warehouse = self._open_warehouse()
+        return rows.num_rows if self._warehouse.append(batch, rows, name) else 0
 
 
 def fed_by(state: Published, source: str) -> list[PublishedView]:
@@ -74,65 +107,3 @@ def fed_by(state: Published, source: str) -> list[PublishedView]:
     if not views:
         raise NotFound("push source", source, {view.source.name for view in pushed})
     return views
-
-
-def pack_frame(view: PublishedView, frame: Frame) -> tuple[list[bytes], list[bytes]]:
-    """Keys and rows of a frame; raises `Invalid` naming the column and the row at fault."""
-    columns = _renamed(view, frame)
-    count = _length(columns)
-    schema = view.row_schema
-    needed = [*(key.name for key in view.join_keys), *(name for name, _ in schema.columns)]
-    missing = [name for name in needed if name not in columns]
-    if missing:
-        raise Invalid(
-            f"a push to {view.name!r} lacks {', '.join(missing)}",
-            f"found: {', '.join(columns)}",
-        )
-    events, created = _event_times(view, columns), _created_times(view, columns)
-    keys = key_space(view).keys(columns)
-    if None in keys:
-        raise Invalid(f"row {keys.index(None)}: a join key of {view.name!r} is null")
-    rows = []
-    for i in range(count):
-        values = {name: columns[name][i] for name, _ in schema.columns}
-        rows.append(pack(schema, values, events[i], created[i] if created else None))
-    return [key for key in keys if key is not None], rows
-
-
-def _renamed(view: PublishedView, frame: Frame) -> dict[str, list[Any]]:
-    mapping = dict(view.source.history.field_mapping) | dict(view.source.field_mapping)
-    return {mapping.get(name, name): list(values) for name, values in frame.items()}
-
-
-def _length(columns: Mapping[str, list[Any]]) -> int:
-    lengths = {name: len(values) for name, values in columns.items()}
-    if len(set(lengths.values())) != 1:
-        raise Invalid("the columns of a push must be of one length", f"found {lengths}")
-    return next(iter(lengths.values()))
-
-
-def _event_times(view: PublishedView, columns: Mapping[str, list[Any]]) -> list[datetime]:
-    names = (view.source.timestamp_field, view.source.history.timestamp_field, "event_timestamp")
-    name = next((n for n in names if n and n in columns), None)
-    if name is None:
-        wanted = next(n for n in names if n)
-        raise Invalid(f"a push to {view.name!r} lacks its event time, {wanted!r}")
-    return [_instant(name, row, value) for row, value in enumerate(columns[name])]
-
-
-def _created_times(view: PublishedView, columns: Mapping[str, list[Any]]) -> list[datetime | None]:
-    names = (view.source.created_field, view.source.history.created_field, "created")
-    name = next((n for n in names if n and n in columns), None)
-    if name is None:
-        return []
-    return [
-        None if value is None else _instant(name, row, value)
-        for row, value in enumerate(columns[name])
-    ]
-
-
-def _instant(name: str, row: int, value: Any) -> datetime:
-    instant = read_instant(value) if isinstance(value, str) else value
-    if not isinstance(instant, datetime):
-        raise Invalid(f"row {row}: {name!r} is {value!r}, not an instant", hint="write ISO 8601")
-    return instant

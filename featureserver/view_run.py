@@ -21,6 +21,7 @@ from featureserver.reports import ViewReport
 from featureserver.source_copies import SourceCopies
 from featureserver.targets import Span, Target, carried_on, choose_spans, choose_target
 from registry.core.published import PublishedView
+from registry.kernel.errors import NotFound
 from registry.ports import Watermark
 
 logger = logging.getLogger(__name__)
@@ -176,9 +177,17 @@ class ViewRun:
         if asked.parity and asked.since is None and not pushed(view):
             report = self._compared(engine, view, held, report)
         if target.switch and not report.failed:
-            self.ledger.switch_generation(view.key, target.generation, asked.actor)
-            report = replace(report, switched=True)
+            return self._switched(target, asked, report)
         return report
+
+    def _switched(self, target: Target, asked: Asked, report: ViewReport) -> ViewReport:
+        """Make the generation live, unless nobody needs the line any more: another may have become
+        ready meanwhile that holds all of its features."""
+        try:
+            self.ledger.switch_generation(self.view.key, target.generation, asked.actor)
+        except NotFound:
+            return replace(report, note="the line was retired while it was being written")
+        return replace(report, switched=True)
 
     def _compared(
         self, engine: Offline, view: PublishedView, held: Progress, report: ViewReport
@@ -211,8 +220,7 @@ class ViewRun:
             live = self.view.generation
             written = carry_over(self.store, view, live, view.generation, expiry)
             report = replace(report, written=written)
-        self.ledger.switch_generation(view.key, target.generation, asked.actor)
-        return replace(report, switched=True)
+        return self._switched(target, asked, report)
 
     def _log(self, total: Filled, seconds: float) -> None:
         logger.info(

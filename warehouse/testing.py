@@ -7,7 +7,7 @@ is what the property tests do. SQL is beyond it.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ class InMemoryEngine:
     time_zone: str = "UTC"
     pins: Mapping[Source, Path] = field(default_factory=dict)
     name: str = "memory"
+    added: set[tuple[str, str]] = field(default_factory=set)
 
     def schema(self, source: Source) -> pa.Schema:
         return self._table(source).schema
@@ -78,8 +79,18 @@ class InMemoryEngine:
         table = self._table(source)
         yield (table.select(list(columns)) if columns is not None else table).to_reader()
 
+    def append(self, source: Source, rows: pa.Table, name: str) -> bool:
+        table = source.table or source.name
+        if (table, name) in self.added:
+            return False
+        self.added.add((table, name))
+        parts = [self.content[table], rows] if table in self.content else [rows]
+        whole = pa.concat_tables(parts, promote_options="default")
+        self.content[table] = whole  # type: ignore[index]
+        return True
+
     def pinned(self, files: Mapping[Source, Path]) -> "InMemoryEngine":
-        return InMemoryEngine(self.content, self.time_zone, {**self.pins, **files})
+        return replace(self, pins={**self.pins, **files})
 
     def as_of(
         self,

@@ -274,3 +274,21 @@ def test_a_spine_that_cannot_be_joined_is_refused_in_words(
     engine = duckdb_engine(tmp_path, {"readings": history([1], hours(1), [10])})
     with pytest.raises(error, match=words):
         engine.as_of(pa.table(rows), "t", VIEW, ["value"])
+
+
+def test_appended_rows_are_read_with_the_others_and_once_however_often_they_come(
+    make: Make,
+) -> None:
+    engine = make(readings=history([1], hours(1), [10]))
+    more = history([1, 2], hours(3, 2), [30, 20])
+    assert engine.append(VIEW.source, more, "pushed-1")
+    assert not engine.append(VIEW.source, more, "pushed-1")
+    assert newest(engine.latest(VIEW, since=None, until=hour(9))) == {1: 30, 2: 20}
+    with engine.read(VIEW.source) as batches:
+        assert sum(batch.num_rows for batch in batches) == 3
+
+
+def test_rows_can_be_appended_to_a_table_that_is_not_there_yet(make: Make) -> None:
+    engine = make(other=history([1], hours(1), [10]))
+    assert engine.append(VIEW.source, history([1], hours(1), [10]), "first")
+    assert newest(engine.latest(VIEW, since=None, until=hour(9))) == {1: 10}

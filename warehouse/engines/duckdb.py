@@ -12,8 +12,10 @@ import pyarrow as pa
 
 from registry.core.definitions import Source
 from registry.core.published import PublishedView
+from registry.kernel.errors import Refused
 from registry.kernel.types import arrow_type
 from warehouse import sql
+from warehouse.appends import append
 from warehouse.asof import AsOfPlan, plan_as_of
 from warehouse.catalog import Catalog
 from warehouse.engines.duckdb_errors import translated
@@ -118,6 +120,11 @@ class DuckDBEngine:
             text = sql.fetch_newest(relation, columns, len(plan.history.keys))
             found = cursor.sql(text).to_arrow_reader(BATCH_ROWS)
             return _as_reader(found, columns, plan, stack.pop_all())
+
+    def append(self, source: Source, rows: pa.Table, name: str) -> bool:
+        if source.kind == "sql":
+            raise Refused(f"rows cannot be added to source {source.name!r}", "it is a query")
+        return append(self.catalog, source.table or source.name, rows, name)
 
     @contextmanager
     def _cursor(self, asked: str) -> Iterator[Connection]:

@@ -83,6 +83,15 @@ class Engine(Protocol):
         """
         ...
 
+    def append(self, source: Source, rows: pa.Table, name: str) -> bool:
+        """Add rows to the table behind a source, whole or not at all; `name` is what they are
+        known by: False, and no change, when rows of that name were added before.
+
+        Raises `Refused` for a query, or a table whose files are fixed; `Invalid` for rows that the
+        table cannot take; `Unavailable` when the disk does not.
+        """
+        ...
+
     def pinned(self, files: Mapping[Source, Path]) -> "Engine":
         """The same engine, reading each of these sources from one Parquet file instead."""
         ...

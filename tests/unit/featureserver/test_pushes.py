@@ -6,8 +6,10 @@ from featureserver.push import Pusher
 from featureserver.stores.memory import InMemoryOnlineStore
 from featureserver.testing import lookup_over
 from registry.core.definitions import Source
+from registry.kernel.clock import FixedClock
 from registry.kernel.errors import Invalid, NotFound, Refused
-from registry.testing import feature, published, view
+from registry.testing import NOON, feature, published, view
+from warehouse.testing import InMemoryEngine
 
 BATCH = Source("trips", "table", table="trips", timestamp_field="at", created_field="made")
 PUSHED = view(
@@ -88,8 +90,51 @@ def test_unknown_sources_views_and_destinations_are_refused(pusher):
         pusher.write("lve", FRAME)
     with pytest.raises(Invalid, match="'both'"):
         pusher.push("live_push", FRAME, to="both")
-    with pytest.raises(Refused, match="warehouse"):
+    with pytest.raises(Refused, match="no warehouse"):
         pusher.push("live_push", FRAME, to="offline")
+
+
+@pytest.fixture
+def engine():
+    return InMemoryEngine({})
+
+
+@pytest.fixture
+def both(store, engine):
+    return Pusher(lambda: STATE, store, warehouse=lambda: engine, clock=FixedClock(NOON))
+
+
+def test_an_offline_push_adds_rows_under_the_sources_own_names_once(both, engine, store):
+    mapped = {n: v for n, v in FRAME.items() if n != "rate"} | {"r": [0.5]}
+    assert both.push("live_push", mapped, to="offline").added == 1
+    assert both.push("live_push", mapped, to="offline").added == 0
+    (row,) = engine.content["trips"].to_pylist()
+    assert row["made"] == NOON  # it became known now, whenever it happened
+    assert (row["driver"], row["r"], row["trips"]) == ("a", 0.5, 7)
+    assert row["at"].isoformat() == "2013-10-01T11:00:00+00:00"
+    assert rate_of(store) is None
+
+
+def test_a_push_to_both_is_seen_online_and_offline(both, engine, store):
+    report = both.push("live_push", FRAME, to="online_and_offline")
+    assert (report.rows, report.written, report.added) == (1, 1, 1)
+    assert rate_of(store) == 0.5
+    assert engine.content["trips"].num_rows == 1
+
+
+def test_a_wrong_value_is_written_nowhere(both, engine, store):
+    with pytest.raises(Invalid, match="trips"):
+        both.push("live_push", {**FRAME, "trips": ["many"]}, to="online_and_offline")
+    assert engine.content == {}
+    assert rate_of(store) is None
+
+
+def test_a_push_source_without_a_table_takes_nothing_offline(store, engine):
+    alone = replace(PUSHED, source=Source("live_push", "push", field_mapping=(("r", "rate"),)))
+    pusher = Pusher(lambda: published(alone), store, warehouse=lambda: engine)
+    frame = {**FRAME, "event_timestamp": FRAME["at"]}
+    with pytest.raises(Refused, match="no table behind it"):
+        pusher.push("live_push", frame, to="offline")
 
 
 def test_a_view_that_is_not_online_takes_no_rows(store):
