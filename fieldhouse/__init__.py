@@ -2,7 +2,7 @@
 
     from fieldhouse import governed, SqlSource, expect          # to define features
     from fieldhouse import build_training_set, load_training_set  # to train
-    from fieldhouse import Lookup, Predictor                    # to serve
+    from fieldhouse import Lookup, push, Predictor              # to serve
 
 Nothing happens on import. No logic lives here.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from featureserver.api import Lookup as Lookup
+    from featureserver.api import push as push
     from registry.vocabulary import SqlSource as SqlSource
     from registry.vocabulary import expect as expect
     from registry.vocabulary import governed as governed
@@ -26,6 +27,7 @@ _HOMES = {
     "expect": "registry.vocabulary",
     "governed": "registry.vocabulary",
     "load_training_set": "training.api",
+    "push": "featureserver.api",
 }
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "expect",
     "governed",
     "load_training_set",
+    "push",
 ]
 
 

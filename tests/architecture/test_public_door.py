@@ -15,6 +15,7 @@ PUBLIC = [
     "expect",
     "governed",
     "load_training_set",
+    "push",
 ]
 
 
