@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from registry.kernel.clock import Clock
 from registry.kernel.errors import FieldhouseError, Refused
 from registry.kernel.settings import Settings
-from registry.ports import ModelRecord, Principal, Registry
+from registry.ports import ModelRecord, Registry
 from serving import settings as names
 from serving.bundle import MANIFEST, TrainedOn, decode_manifest
+from serving.deciding import Deciding
 from serving.package import Parts, package_model
 from serving.ports import FeatureLookup
-from serving.room import Room
 from serving.runtimes import find_format
 from serving.runtimes.port import import_library
 from serving.signature import Output, Signature, signature_of_service
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from serving.predict import Predictor
 
 
-class Serving(Room):
+class Serving(Deciding):
     """Models from package to prediction. What an act needs is imported when it is first done."""
 
     def signature(
@@ -104,55 +104,6 @@ class Serving(Room):
         from serving.reports import keep_report
 
         return keep_report(self, record, report, actor)
-
-    def report(self, name: str, version: str | None = None) -> "GateReport":
-        """The newest gate report of a version, verified. Raises `Refused`, `Corrupt`."""
-        from serving.reports import read_report
-
-        return read_report(self, self.registry.models.get(name, version))
-
-    def approve(self, name: str, version: str, by: Principal, comment: str) -> ModelRecord:
-        """Approve a gated version on its report. Raises `Forbidden`, `Refused`, `Corrupt`."""
-        from serving.approval import approve_model
-
-        record = self.registry.models.get(name, version)
-        self.bundle(name, record.version)
-        if record.state != "gated":
-            raise Refused(
-                f"model {name} {version} is {record.state}", hint="only gated ones are approved"
-            )
-        return approve_model(
-            record,
-            self.report(name, record.version),
-            by,
-            comment,
-            models=self.registry.models,
-            key=self.signing_key,
-            now=self.clock(),
-            valid_days=int(self.settings.get(names.APPROVAL_DAYS)),
-        )
-
-    def reject(self, name: str, version: str, by: Principal, reason: str) -> ModelRecord:
-        """Reject a version for good."""
-        from serving.approval import reject_model
-
-        record = self.registry.models.get(name, version)
-        return reject_model(record, by, reason, models=self.registry.models)
-
-    def promote(self, name: str, version: str, by: Principal) -> ModelRecord:
-        """Make an approved version the champion. Raises as `serving.release.promote_model`."""
-        from serving.release import promote_model
-
-        self.bundle(name, version)
-        return promote_model(
-            name, version, by, models=self.registry.models, trusted=self.trusted, now=self.clock()
-        )
-
-    def rollback(self, name: str, by: Principal, reason: str) -> ModelRecord:
-        """Swap back to the version before. Raises as `serving.release.rollback_model`."""
-        from serving.release import rollback_model
-
-        return rollback_model(name, by, reason, models=self.registry.models, trusted=self.trusted)
 
     def predictor(
         self, models: Sequence[tuple[str, str]] | None = None, **placing: bool

@@ -59,6 +59,12 @@ WORKER_ENVIRONMENTS = Setting(
     "Python interpreters that bundles may ask for, each as name=path",
 )
 APPROVAL_DAYS = Setting("serving", "approval_days", 30, "days within which an approval can be used")
+APPROVERS = Setting(
+    "serving",
+    "approvers",
+    ["owner", "reliability"],
+    "roles that must each approve a model, each by another person",
+)
 IMAGE = Setting(
     "serving", "image", "fieldhouse", "container image that the gate's Kubernetes manifests run"
 )
@@ -85,5 +91,6 @@ SETTINGS = (
     WORKER_MEMORY_BYTES,
     WORKER_ENVIRONMENTS,
     APPROVAL_DAYS,
+    APPROVERS,
     IMAGE,
 )

@@ -4,7 +4,7 @@ import json
 import pickle
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ QUICK = GatePolicy(
 )
 AUTHOR = Principal("author@example.com", frozenset({"author"}))
 OWNER = Principal("owner@example.com", frozenset({"owner"}))
+RELIABILITY = Principal("sre@example.com", frozenset({"reliability"}))
 OPERATOR = Principal("operator@example.com", frozenset({"operator"}))
 
 
@@ -248,13 +249,27 @@ def released(room: Serving, made: Parts) -> ModelRecord:
     """Package, pass the gate without running it, approve, promote."""
     record = room.package(made, actor=AUTHOR.subject)
     room.keep_report(record, passing_report(record), AUTHOR.subject)
-    room.approve(record.name, record.version, OWNER, "looks right")
+    approved(room, record)
     return room.promote(record.name, record.version, OPERATOR)
 
 
-def passing_report(record: ModelRecord, **changes: Any) -> Any:
-    from dataclasses import replace
+def approved(room: Serving, record: ModelRecord) -> ModelRecord:
+    """Both roles' words."""
+    room.approve(record.name, record.version, OWNER, "looks right")
+    return room.approve(record.name, record.version, RELIABILITY, "fits")
 
+
+def profile(**changes: Any) -> Any:
+    """A resource profile of a small server."""
+    from serving.gate.resources import Measured, recommend
+
+    measured = Measured(
+        100 << 20, 120 << 20, 110 << 20, 120 << 20, 140 << 20, 0.5, 0, 0.0005, 200.0
+    )
+    return replace(recommend(measured), **changes)
+
+
+def passing_report(record: ModelRecord, **changes: Any) -> Any:
     from serving.gate.report import Check, GateReport
 
     report = GateReport(
@@ -268,5 +283,6 @@ def passing_report(record: ModelRecord, **changes: Any) -> Any:
         seconds=1.0,
         policy=GatePolicy(),
         checks=(Check("better.auc", "better?", True, "better"),),
+        resources=profile(),
     )
     return replace(report, **changes)

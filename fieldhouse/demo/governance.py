@@ -32,9 +32,8 @@ def open_governed(stage: Stage, engine: Engine) -> tuple[SqlRegistry, People]:
     admin = registry.issue_token(None, Principal("root", frozenset({"admin"})))
     people = People(
         author=registry.issue_token(admin, Principal("ada", frozenset({"author"}))),
-        steward=registry.issue_token(
-            admin, Principal("grace", frozenset({"steward", "owner", "reliability"}))
-        ),
+        steward=registry.issue_token(admin, Principal("grace", frozenset({"steward", "owner"}))),
+        reliability=registry.issue_token(admin, Principal("radia", frozenset({"reliability"}))),
         operator=registry.issue_token(admin, Principal("ci", frozenset({"operator"}), bot=True)),
     )
     return registry, people

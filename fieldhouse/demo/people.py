@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Ada writes definitions, Grace reviews them, the bot carries out what was approved."""
+    """Ada writes definitions, Grace reviews them and owns models, Radia is answerable for what
+    runs, the bot carries out what was approved."""
 
     author: str
     steward: str
+    reliability: str
     operator: str

@@ -3,7 +3,8 @@
 import click
 
 from serving.cli.making import gate, list_models, package
-from serving.cli.release import approve, promote, reject, rollback
+from serving.cli.release import approve, live, promote, reject, rollback
+from serving.cli.retraining import allow_retraining, approve_retrained
 from serving.cli.serve import serve_models
 
 __all__ = ["model", "serve_models"]
@@ -14,5 +15,16 @@ def model() -> None:
     """Package models, gate them, approve and release them, take them back."""
 
 
-for command in (package, gate, approve, reject, promote, rollback, list_models):
+for command in (
+    package,
+    gate,
+    approve,
+    reject,
+    allow_retraining,
+    approve_retrained,
+    promote,
+    rollback,
+    live,
+    list_models,
+):
     model.add_command(command)

@@ -1,25 +1,35 @@
-"""`model approve`, `reject`, `promote`, `rollback`: decisions, each by a person's token."""
+"""`model approve`, `reject`, `promote`, `rollback`, `live`: decisions, and what came of them."""
 
 import click
 
 from registry.cli.session import token_option
 from registry.kernel.output import Output, with_output
-from serving.cli.session import decision, facts_of, open_room, principal
+from serving.cli.session import decision, facts_of, missing_roles, open_room, principal
 
 
 @click.command()
 @click.option("--comment", required=True, help="What convinced you.")
+@click.option("--as", "role", metavar="ROLE", help="In which role, when you hold several.")
 @decision
-def approve(name: str, version: str, comment: str, token: str | None, out: Output) -> None:
-    """Approve a gated version; you must be an owner, and not who packaged or gated it.
+def approve(
+    name: str, version: str, comment: str, role: str | None, token: str | None, out: Output
+) -> None:
+    """Approve a gated version, for your role; not when you packaged or gated it.
+
+    Each role of serving.approvers must speak, each by another person. You sign the digests of the
+    bundle, of the gate's report and of the resource profile.
 
     \b
     Example:
       fieldhouse model approve flight_delay 3654e2c49619 --comment "AUC up, latency fine"
+      fieldhouse model approve flight_delay 3654e2c49619 --as reliability --comment "fits"
     """
     room = open_room()
-    by = principal(room, token, "owner")
-    out.data(facts_of(room.approve(name, version, by, comment)))
+    by = principal(room, token, *room.approvers)
+    record = room.approve(name, version, by, comment, role)
+    out.data(facts_of(record))
+    if record.state != "approved":
+        out.say(f"still needed: {', '.join(missing_roles(room.approvers, record))}")
 
 
 @click.command()
@@ -33,7 +43,7 @@ def reject(name: str, version: str, reason: str, token: str | None, out: Output)
       fieldhouse model reject flight_delay 3654e2c49619 --reason "wrong label"
     """
     room = open_room()
-    by = principal(room, token, "owner")
+    by = principal(room, token, *room.approvers)
     out.data(facts_of(room.reject(name, version, by, reason)))
 
 
@@ -66,3 +76,25 @@ def rollback(name: str, reason: str, token: str | None, out: Output) -> None:
     room = open_room()
     by = principal(room, token, "owner", "operator", "reliability")
     out.data(facts_of(room.rollback(name, by, reason)))
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--at", "at", metavar="TIME", help="An instant, such as 2013-10-01T12:00:00Z; else now."
+)
+@with_output
+def live(name: str, at: str | None, out: Output) -> None:
+    """Say which version answered at a time, by whose word, on what evidence. Status 1: none did.
+
+    \b
+    Example:
+      fieldhouse model live flight_delay --at 2013-10-01T12:00:00Z
+    """
+    from registry.kernel.clock import parse_instant
+
+    found = open_room().live(name, parse_instant(at) if at else None)
+    if found is None:
+        out.say(f"no version of {name} was live then")
+        click.get_current_context().exit(1)
+    out.data(found)

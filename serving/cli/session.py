@@ -1,6 +1,6 @@
 """What the model commands share: the open room, who acts, and a version's facts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,7 +33,19 @@ def facts_of(record: "ModelRecord") -> dict[str, Any]:
         "bundle": record.bundle_digest,
         "by": record.created_by,
         "at": record.created_at,
+        "approvals": _approvals(record),
     }
+
+
+def _approvals(record: "ModelRecord") -> str:
+    words = [entry["approval"] for entry in record.facts.get("approvals") or ()]
+    return ", ".join(f"{word['role']}: {word['approved_by']}" for word in words)
+
+
+def missing_roles(needs: Sequence[str], record: "ModelRecord") -> list[str]:
+    """The roles that have not approved yet."""
+    given = {entry["approval"]["role"] for entry in record.facts.get("approvals") or ()}
+    return [role for role in needs if role not in given]
 
 
 def decision(function: Callable[..., None]) -> Callable[..., None]:

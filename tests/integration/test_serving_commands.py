@@ -26,7 +26,7 @@ def room(project: Path):
 def tokens(room):
     registry = open_registry(room.settings)
     admin = registry.issue_token(None, Principal("admin", frozenset({"admin"})))
-    people = {"owner": "owner", "operator": "operator", "author": "author"}
+    people = {role: role for role in ("owner", "reliability", "operator", "author")}
     return {
         name: registry.issue_token(admin, Principal(f"{name}@x", frozenset({role})))
         for name, role in people.items()
@@ -49,7 +49,8 @@ def gated(room, project, rounds):
 
 def release(room, project, tokens, rounds):
     version = gated(room, project, rounds)
-    run("approve", "delay", version, "--comment", "fine", "--token", tokens["owner"])
+    for role in ("owner", "reliability"):
+        run("approve", "delay", version, "--comment", "fine", "--token", tokens[role])
     return run("promote", "delay", version, "--token", tokens["operator"])
 
 
@@ -63,6 +64,9 @@ def test_two_releases_and_a_rollback_leave_the_first_as_champion(room, project, 
     assert states == {first["version"]: "champion", second["version"]: "retired"}
     predictor = open_serving(read_settings(project)).predictor(follow=False, log=False)
     assert predictor.find("delay").version == first["version"]
+    live = run("live", "delay")
+    assert (live["version"], live["reason"]) == (first["version"], "slow")
+    assert [word["approved_by"] for word in live["approved_by"]] == ["owner@x", "reliability@x"]
 
 
 def test_no_token_and_the_wrong_role_are_refused(room, project, tokens):

@@ -1,4 +1,4 @@
-"""The gate's statistics, held against slow twins, and against what they declare over many trials."""
+"""The gate's statistics, held against slow twins, and to what they declare, over many trials."""
 
 import math
 from dataclasses import replace
