@@ -52,5 +52,5 @@ def test_a_registry_of_a_newer_fieldhouse_is_refused(url: str, engine: sa.Engine
 
 
 def test_a_database_that_does_not_answer_is_said_to_be_unavailable() -> None:
-    with pytest.raises(Unavailable, match="nothing was changed"):
+    with pytest.raises(Unavailable, match="what was not committed is undone"):
         open_database("postgresql+psycopg://nobody@127.0.0.1:1/none")

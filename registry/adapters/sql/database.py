@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import NoSuchModuleError
 
+from registry.adapters.sql.failures import translated
 from registry.adapters.sql.migrate import bring_up_to_date
-from registry.kernel.errors import FieldhouseError, Invalid, Unavailable
+from registry.kernel.errors import FieldhouseError, Invalid
 
 # Any number that nobody else is likely to use: one writer at a time on PostgreSQL.
 _WRITER_LOCK = 0x6669_656C_64
@@ -23,13 +24,15 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        with _translated(self._engine), self._engine.connect() as connection:
+        """Whatever is read inside is as of one moment, however many statements it takes."""
+        with translated(self._engine), self._engine.connect() as connection:
+            _begin_snapshot(connection)
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """Commits at the end, rolls back on any error."""
-        with _translated(self._engine), self._engine.connect() as connection:
+        with translated(self._engine), self._engine.connect() as connection:
             _begin_alone(connection)
             yield connection
             connection.commit()
@@ -42,7 +45,7 @@ def open_database(url: str) -> Database:
     """Open the registry's database, made or brought up to date when need be.
 
     Raises `Invalid` for a URL that names no known database, `Unavailable` when it does not answer,
-    and `Refused` when a newer Fieldhouse wrote it.
+    `Corrupt` when it is damaged, and `Refused` when a newer Fieldhouse wrote it.
     """
     try:
         parsed = sa.make_url(url)
@@ -57,7 +60,7 @@ def open_database(url: str) -> Database:
     if parsed.get_backend_name() == "sqlite":
         _configure_sqlite(engine)
     try:
-        with _translated(engine):
+        with translated(engine):
             bring_up_to_date(engine)
     except FieldhouseError:
         engine.dispose()
@@ -83,23 +86,15 @@ def _configure_sqlite(engine: sa.Engine) -> None:
         cursor.close()
 
 
+def _begin_snapshot(connection: sa.Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN")
+    else:
+        connection.execution_options(isolation_level="REPEATABLE READ")
+
+
 def _begin_alone(connection: sa.Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITER_LOCK)))
-
-
-@contextmanager
-def _translated(engine: sa.Engine) -> Iterator[None]:
-    """Foreign errors in our words, the cause kept."""
-    try:
-        yield
-    except FieldhouseError:
-        raise
-    except (DBAPIError, SQLAlchemyError) as error:
-        where = engine.url.render_as_string(hide_password=True)
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise Unavailable(
-            f"the registry database {where} did not do it", reason, "nothing was changed; try again"
-        ) from error
