@@ -1,7 +1,8 @@
 """A training set as its user holds it: the manifest, and the data in the form asked for."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -57,6 +58,35 @@ class TrainingSet:
     def rows(self) -> int:
         return self.to_arrow().num_rows if self.part else self.manifest.rows
 
+    @property
+    def data(self) -> Path:
+        """The Parquet file that holds all rows."""
+        return self.folder / DATA
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns and their Arrow types."""
+        with reading(self.manifest.name):
+            return pq.read_schema(self.data)
+
+    @property
+    def split_columns(self) -> tuple[str, ...]:
+        """The columns that say which part a row belongs to; none for a whole set."""
+        splits = self.manifest.splits
+        if self.part is None or splits is None:
+            return ()
+        if splits.by_time is None:
+            return (splits.by_group.column,) if splits.by_group else ()
+        known = splits.by_time.known_column
+        return (self.manifest.recipe.spec.time_column, *([known] if known else ()))
+
+    def keep(self, table: pa.Table) -> pa.Table:
+        """The rows of this part among some rows of the set that have `split_columns`."""
+        if self.part is None or self.manifest.splits is None:
+            return table
+        spec = self.manifest.recipe.spec
+        return rows_of(table, self.part, spec.time_column, self.manifest.splits, spec.time_zone)
+
     def split(self, name: str) -> "TrainingSet":
         """One part of the split declared at build; raises `NotFound` for a part there is not."""
         if name not in self.split_names:
@@ -68,12 +98,11 @@ class TrainingSet:
         return self._table
 
     def batches(self, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
-        """The rows in order, at most `rows` at a time; a whole set is read as it goes."""
-        if self.part is not None:
-            yield from self._table.to_batches(max_chunksize=rows)
-            return
-        with pq.ParquetFile(self.folder / DATA) as file:
-            yield from file.iter_batches(batch_size=rows)
+        """The rows in order, at most `rows` at a time, read from the file as they are asked for."""
+        with reading(self.manifest.name), pq.ParquetFile(self.data) as file:
+            for batch in file.iter_batches(batch_size=rows):
+                kept = self.keep(pa.Table.from_batches([batch]))
+                yield from kept.to_batches() if self.part is not None else (batch,)
 
     def to_pandas(self) -> "pd.DataFrame":
         """All rows as a pandas frame with pandas' default types (whole numbers with nulls become
@@ -90,13 +119,50 @@ class TrainingSet:
             ) from error
         return polars.from_arrow(self._table)
 
+    def to_duckdb(self, connection: Any = None) -> Any:
+        """The rows as a DuckDB relation, a whole set's read as it is queried; in a connection of
+        its own, or the one given."""
+        import duckdb
+
+        held = connection if connection is not None else duckdb.connect()
+        if self.part is not None:
+            return held.from_arrow(self._table)
+        return held.read_parquet(str(self.data))
+
+    def to_torch(
+        self,
+        features: Sequence[str] | None = None,
+        *,
+        batch_rows: int = 1024,
+        shuffle: bool = True,
+        seed: int = 0,
+        pooled_groups: int = 4,
+    ) -> Any:
+        """A torch `IterableDataset` of (features float32 [n, k], label [n]) batches, read as it
+        goes and shuffled across row groups; see `training.torch_stream.TorchRows`.
+
+        Raises `Misuse` when torch is not installed, or a feature holds no numbers.
+        """
+        from training.matrices import matrices
+        from training.shuffle import Order
+
+        order = Order(
+            batch_rows=batch_rows, shuffle=shuffle, seed=seed, pooled_groups=pooled_groups
+        )
+        numbers = matrices(self, features, self.label, order)
+        try:
+            from training.torch_stream import TorchRows
+        except ModuleNotFoundError as error:
+            raise Misuse(
+                "to_torch needs torch",
+                str(error),
+                "pip install torch; or use batches(), to_pandas() or to_polars()",
+            ) from error
+        return TorchRows(numbers)
+
     @cached_property
     def _table(self) -> pa.Table:
-        table = read_data(self.folder, self.manifest)
-        if self.part is None or self.manifest.splits is None:
-            return table
-        spec = self.manifest.recipe.spec
-        return rows_of(table, self.part, spec.time_column, self.manifest.splits, spec.time_zone)
+        return self.keep(read_data(self.folder, self.manifest))
 
 
 def load_folder(folder: Path) -> TrainingSet:
@@ -121,12 +187,19 @@ def seal_of(manifest: bytes) -> str:
     return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST}\n"
 
 
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Turns what reading a data file may raise into `Corrupt`."""
+    try:
+        yield
+    except (OSError, pa.ArrowInvalid) as error:
+        raise Corrupt(f"cannot read training set {name!r}", str(error)) from error
+
+
 def read_data(folder: Path, manifest: Manifest) -> pa.Table:
     """The data file as a table; raises `Corrupt` when rows or columns are not the manifest's."""
-    try:
+    with reading(manifest.name):
         table = pq.read_table(folder / DATA)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise Corrupt(f"cannot read training set {manifest.name!r}", str(error)) from error
     names = [column.name for column in manifest.columns]
     if table.num_rows != manifest.rows or table.column_names != names:
         raise Corrupt(

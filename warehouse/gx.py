@@ -41,7 +41,7 @@ class QualityResult:
     @property
     def sentence(self) -> str:
         """The outcome in words."""
-        what = f"{self.kind}({_shown(self.arguments)})"
+        what = f"{self.kind}({arguments_of_text(self.arguments)})"
         if self.success:
             return f"{what} holds"
         if self.error:
@@ -138,7 +138,8 @@ def _observed(value: Any) -> str:
     return text if len(text) <= _LONGEST_OBSERVATION else json.dumps("too long to keep")
 
 
-def _shown(arguments: str) -> str:
+def arguments_of_text(arguments: str) -> str:
+    """`column='a', mostly=0.9`, say."""
     return ", ".join(f"{k}={v!r}" for k, v in json.loads(arguments or "{}").items())
 
 

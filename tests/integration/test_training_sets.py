@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,77 +10,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from registry.core.definitions import Expectation, JoinKey, Source
-from registry.core.published import PublishedOnDemand
+from registry.core.definitions import Expectation
 from registry.kernel.errors import Conflict, Corrupt, Gone, Invalid, Misuse, NotFound, Refused
-from registry.testing import InMemoryRegistry, feature, published, view
-from tests.warehouses import hour, hours, project, put_tables, source
-from training.bootstrap import open_training
+from tests.training_room import READINGS, SPINE, training_in
+from tests.warehouses import hour, hours, put_tables
 from training.build import Training
 from training.splits import split_by_time
-
-READINGS = pa.table(
-    {
-        "id": [1, 1, 2],
-        "at": hours(1, 5, 2),
-        "known_at": hours(1, 7, 2),
-        "value": [10.0, 50.0, 20.0],
-        "kind": ["a", "b", None],
-    }
-)
-SPINE = pa.table(
-    {
-        "id": [2, 1, 1, 3],
-        "event_timestamp": hours(6, 6, 7, 7),
-        "y": [0, 1, 0, 1],
-        "value_y": list("abcd"),
-    }
-)
-DOUBLE = """
-def doubled(inputs):
-    return {"double": [v and v * f for v, f in zip(inputs["value"], inputs["y"])]}
-"""
-
-
-def state():  # type: ignore[no-untyped-def]
-    readings = view(
-        "readings",
-        [feature("value"), feature("kind", "string")],
-        source=source("readings", created=True),
-    )
-    query = Source(
-        "counted",
-        "sql",
-        query='SELECT id, max("at") AS "at", count(*) AS n FROM readings GROUP BY id',
-        timestamp_field="at",
-    )
-    counted = view("counts", [feature("n", "int64")], source=query)
-    doubled = PublishedOnDemand(
-        namespace="test",
-        name="doubled",
-        mode="python",
-        entry="doubled",
-        code=DOUBLE,
-        code_digest="sha256:double",
-        features=(feature("double"),),
-        inputs=("readings:value",),
-        request_fields=(JoinKey("y", "int64"),),
-    )
-    both = published(readings, counted)
-    both = replace(both, on_demand={"doubled": doubled})
-    refs = ("readings:value", "readings:kind", "counts:n", "doubled:double")
-    service = published(readings, counted, services={"all": refs[:3]}).services["all"]
-    pins = (*service.features, both.resolve(refs[3]))
-    return replace(both, services={"all": replace(service, features=pins)})
 
 
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[..., Training]:
-    def training(text: str = "", **tables: pa.Table) -> Training:
-        put_tables(tmp_path, {"readings": READINGS, **tables})
-        return open_training(project(tmp_path, text), InMemoryRegistry(state()))
-
-    return training
+    return partial(training_in, tmp_path)
 
 
 def test_a_set_holds_the_spine_and_its_features_as_they_were_known(make: Any) -> None:
