@@ -20,13 +20,18 @@ from serving.signature import Output, Signature, signature_of_service
 from serving.store import bundle_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from serving.deferred import DeferredLookup
     from serving.follow import ModelFollower
     from serving.gate.evidence import Evidence, OfflineSample
     from serving.gate.policy import GatePolicy
     from serving.gate.report import GateReport
     from serving.loaded import Router
+    from serving.packing import PackageSpec
     from serving.predict import Predictor
+    from serving.rebuild import Rebuilt, Tolerance
+    from serving.restore import Restored
 
 
 class Serving(Deciding):
@@ -62,6 +67,40 @@ class Serving(Deciding):
             policy=self.policy,
             clock=self.clock,
         )
+
+    def package_spec(self, spec: "PackageSpec", folder: "Path", *, actor: str) -> ModelRecord:
+        """Package what a specification names, its files relative to `folder`."""
+        from serving.packing import parts_of
+
+        return self.package(parts_of(self, spec, folder), actor=actor)
+
+    def restore(
+        self, name: str, version: str | None = None, *, actor: str
+    ) -> "tuple[Restored, ...]":
+        """Bring bundles and reports back from the backup. Raises as `serving.restore` says."""
+        from serving.restore import restore_model
+
+        return restore_model(self, name, version, actor)
+
+    def rebuild(
+        self,
+        name: str,
+        version: str | None = None,
+        tolerance: "Tolerance | None" = None,
+        *,
+        part: str = "test",
+        venv: bool = False,
+        actor: str,
+    ) -> "Rebuilt":
+        """Train a version again and compare; the outcome is audited. See `serving.rebuild`."""
+        from serving.rebuild import Tolerance, rebuild_model
+
+        record = self.registry.models.get(name, version)
+        bundle = self.bundle(name, record.version)
+        found = rebuild_model(self, bundle, tolerance or Tolerance(), part=part, venv=venv)
+        action = "model:rebuilt" if found.passed else "model:rebuild-failed"
+        self.registry.models.save(record, actor, action, "", {"found": found.message})
+        return found
 
     def gate(
         self,

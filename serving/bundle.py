@@ -14,6 +14,7 @@ from registry.kernel.errors import Corrupt, Invalid
 from serving.signature import Signature
 
 LAYOUT = 1
+TASKS = ("binary", "multiclass", "regression")
 MANIFEST = "manifest.json"
 SEAL = "seal.json"
 GOLDEN = "golden.json"
@@ -114,6 +115,13 @@ def check_name(name: str, what: str = "model") -> str:
             f"{name!r} cannot name a {what}", hint="use letters, digits, dot, dash, underscore"
         )
     return name
+
+
+def check_task(task: str) -> str:
+    """`task` itself; raises `Invalid` for one that the gate could not judge."""
+    if task not in TASKS:
+        raise Invalid(f"{task!r} is no task", f"known: {', '.join(TASKS)}")
+    return task
 
 
 def check_files(manifest: Manifest, files: Mapping[str, bytes]) -> None:

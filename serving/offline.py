@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from registry.core.published import Published
+from registry.kernel.errors import NotFound
 from serving.gate.evidence import Heldout, OfflineSample
 from serving.signature import Signature
 
@@ -52,19 +53,37 @@ def plain_ref(ref: str) -> str:
 
 
 def heldout_of(
-    training_set: "TrainingSet", part: str, signature: Signature, baseline: str | None = None
+    training_set: "TrainingSet",
+    part: str,
+    signature: Signature,
+    baseline: str | None = None,
+    slices: Sequence[str] = (),
 ) -> Heldout:
-    """One part of a training set as held-out rows; `baseline` is a column to beat."""
+    """One part of a training set as held-out rows.
+
+    `baseline` is a column to beat, `slices` are columns by whose values the rows are judged apart.
+    Raises `NotFound` for a part or a column that there is not.
+    """
     chosen = training_set.split(part)
     table = chosen.to_arrow()
     label = str(training_set.label)
+    for name in (*slices, *([baseline] if baseline else [])):
+        if name not in table.column_names:
+            raise NotFound(f"column of training set {training_set.name}", name, table.column_names)
     table = table.filter(table.column(label).is_valid())
     return Heldout(
         rows=matrix_of(table, column_names(training_set, signature)),
         labels=matrix_of(table, [label])[:, 0],
         baseline=matrix_of(table, [baseline])[:, 0] if baseline else None,
         name=f"{training_set.name}, part {part}",
+        slices={name: _cells(table.column(name)) for name in slices},
     )
+
+
+def _cells(column: pa.ChunkedArray) -> NDArray[Any]:
+    """A column's values as text, null as an empty one."""
+    text = column.cast(pa.string()).fill_null("")
+    return np.array(text.to_pylist(), dtype=str)
 
 
 def sample_keys(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,13 @@ from registry.kernel.signing import SigningKey
 from registry.ports import ModelBook, ModelRecord
 from serving import bundle as bundles
 from serving.bundle import FileEntry, Golden, Manifest, ModelFile, TrainedOn
+from serving.history import evidence_of
 from serving.profile import encode_profile, profile_columns
 from serving.runtimes import find_format, format_of_file, open_runtime
 from serving.runtimes.port import RuntimePolicy
 from serving.signature import Signature, check_signature
 from serving.signing import seal
-from serving.store import Bundle, Stores, bundle_folder, read_bundle
+from serving.store import Bundle, Stores, bundle_folder, copy_bundle, read_bundle
 from serving.tensors import Array
 
 
@@ -58,6 +60,7 @@ def make_bundle(parts: Parts, policy: RuntimePolicy) -> tuple[Manifest, dict[str
     `Corrupt` (the model file).
     """
     bundles.check_name(parts.name)
+    bundles.check_task(parts.task)
     check_signature(parts.signature)
     _check_golden(parts)
     format_name = parts.format or format_of_file(parts.model_file.name)
@@ -162,31 +165,43 @@ def package_model(
     folder = bundle_folder(parts.name, manifest.version)
     sealed = {bundles.MANIFEST: raw, bundles.SEAL: seal(key, "bundle", raw)}
     stores.write(folder, {**files, **sealed})
-    read_bundle(stores.primary, parts.name, manifest.version, frozenset({key.public}))
-    known = _known(models, parts.name, manifest.version)
+    own = frozenset({key.public})
+    bundle = read_bundle(stores.primary, parts.name, manifest.version, own)
+    if stores.backup is not None:
+        # A copy that was there before may have been damaged since.
+        copy_bundle(stores.primary, stores.backup, parts.name, manifest.version, own)
+    known = known_record(models, parts.name, manifest.version)
     if known is not None:
         return known
-    record = ModelRecord(
-        name=parts.name,
+    record = record_of(bundle, stores, clock(), actor)
+    models.save(record, actor, "model:packaged", "", evidence_of(record))
+    return record
+
+
+def record_of(bundle: Bundle, stores: Stores, at: datetime, actor: str) -> ModelRecord:
+    """What the model book says of a bundle that was just packaged, or restored."""
+    manifest = bundle.manifest
+    folder = bundle_folder(manifest.name, manifest.version)
+    return ModelRecord(
+        name=manifest.name,
         version=manifest.version,
-        bundle_digest=manifest.digest,
+        bundle_digest=bundle.digest,
         state="packaged",
-        created_at=clock(),
+        created_at=at,
         created_by=actor,
         features=manifest.signature.refs,
         facts={
             "location": f"{stores.primary.url}/{folder}",
             "backup": f"{stores.backup.url}/{folder}" if stores.backup else None,
-            "signed_by": key.public,
+            "signed_by": bundle.signed_by,
             "service": manifest.service,
-            "training_set": parts.trained_on.name if parts.trained_on else None,
+            "training_set": manifest.trained_on.name if manifest.trained_on else None,
         },
     )
-    models.save(record, actor, "model:packaged")
-    return record
 
 
-def _known(models: ModelBook, name: str, version: str) -> ModelRecord | None:
+def known_record(models: ModelBook, name: str, version: str) -> ModelRecord | None:
+    """The record of a version, None when the model book has none."""
     try:
         return models.get(name, version)
     except NotFound:

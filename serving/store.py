@@ -67,14 +67,15 @@ class Store:
 
     def folders(self, parent: str) -> list[str]:
         """The names of the complete folders directly under `parent`, sorted."""
+        return [name for name in self.children(parent) if self.has(f"{parent}/{name}")]
+
+    def children(self, parent: str) -> list[str]:
+        """The names of whatever lies directly under `parent`, sorted."""
         try:
-            names = [
-                str(path).rpartition("/")[2]
-                for path in self._fs.ls(self._path(parent), detail=False)
-            ]
+            paths = self._fs.ls(self._path(parent), detail=False)
         except FileNotFoundError:
             return []
-        return sorted(name for name in names if self.has(f"{parent}/{name}"))
+        return sorted(str(path).rpartition("/")[2] for path in paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +157,17 @@ def copy_bundle(
         target.remove(folder)
     documents = {file: source.read(folder, file) for file in (MANIFEST, SEAL)}
     target.write(folder, {**bundle.files, **documents})
+
+
+def copy_folder(source: Store, target: Store, folder: str) -> int:
+    """Copy a complete folder as it is, where the target's differs or is not there; 1 or 0 copied.
+
+    What is in it is verified by whoever reads it.
+    """
+    files = {name: source.read(folder, name) for name in source.children(folder)}
+    with contextlib.suppress(NotFound):
+        if all(target.read(folder, name) == data for name, data in files.items()):
+            return 0
+    target.remove(folder)
+    target.write(folder, files)
+    return 1

@@ -2,7 +2,8 @@
 
 import click
 
-from serving.cli.making import gate, list_models, package
+from serving.cli.gate import gate, list_models, report
+from serving.cli.packaging import package, rebuild, restore
 from serving.cli.release import approve, live, promote, reject, rollback
 from serving.cli.retraining import allow_retraining, approve_retrained
 from serving.cli.serve import serve_models
@@ -17,7 +18,10 @@ def model() -> None:
 
 for command in (
     package,
+    rebuild,
+    restore,
     gate,
+    report,
     approve,
     reject,
     allow_retraining,

@@ -57,7 +57,7 @@ def test_a_candidate_worse_than_the_incumbent_is_caught_by_better(room, tmp_path
     room.package(parts(tmp_path, worse_model()), actor=AUTHOR.subject)
     heldout = Evidence(evidence().heldout)
     report = room.gate("delay", None, heldout, QUICK, actor=AUTHOR.subject)
-    assert failing(report) == {"better.auc", "better.brier"}
+    assert failing(report) == {"better.auc", "better.brier", "better.power"}
     assert report.check("better.auc").numbers["incumbent"] > 0.7
     assert room.registry.models.get("delay").state == "packaged"
 
