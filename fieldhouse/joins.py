@@ -1,6 +1,7 @@
 """Joins rooms that may not import one another: what the warehouse gives to registry commands."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from fieldhouse.rooms import load
 from registry.kernel.settings import Settings
@@ -9,7 +10,16 @@ from registry.ports import CommandPorts
 
 def command_ports() -> CommandPorts:
     """The ports that registry commands look for; each loads its room when it is used."""
-    return CommandPorts(tables=warehouse_tables)
+    return CommandPorts(
+        tables=warehouse_tables,
+        sketches=lambda settings: _warehouse("open_sketches")(settings),
+        values=lambda settings: _warehouse("open_values")(settings),
+        expectations=lambda settings: _warehouse("open_expectations")(settings),
+    )
+
+
+def _warehouse(opener: str) -> Any:
+    return getattr(load("warehouse.bootstrap"), opener)
 
 
 def warehouse_tables(settings: Settings) -> Mapping[str, frozenset[str]] | None:

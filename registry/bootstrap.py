@@ -6,10 +6,12 @@ from datetime import datetime
 
 from registry.adapters.checkpoint_file import CheckpointFile
 from registry.adapters.owners_file import read_owners
-from registry.adapters.sql import states, tokens
+from registry.adapters.sql import tokens
 from registry.adapters.sql.books import SqlDatasets, SqlModels, SqlWatermarks
 from registry.adapters.sql.database import Database, open_database
+from registry.adapters.sql.published_reader import published_reader
 from registry.adapters.sql.store import SqlStore
+from registry.adapters.sql.usage import SqlUsage
 from registry.adapters.waivers import read_waivers
 from registry.core.audit import Event
 from registry.core.policy import read_policy
@@ -20,7 +22,7 @@ from registry.kernel.clock import Clock
 from registry.kernel.errors import Forbidden
 from registry.kernel.settings import Settings
 from registry.kernel.signing import ensure_key
-from registry.ports import Principal
+from registry.ports import Principal, SketchMaker
 from registry.service import runtime
 from registry.service.context import Context
 from registry.settings import HOME, INTERVAL, NAMESPACE, REPOSITORY, clock_of, registry_url
@@ -39,6 +41,7 @@ class SqlRegistry:
     watermarks: SqlWatermarks
     datasets: SqlDatasets
     models: SqlModels
+    usage: SqlUsage
     database: Database
 
     @property
@@ -97,10 +100,13 @@ class SqlRegistry:
             transaction.append([event])
 
 
-def open_registry(settings: Settings, tables: TableColumns | None = None) -> SqlRegistry:
+def open_registry(
+    settings: Settings, tables: TableColumns | None = None, sketches: SketchMaker | None = None
+) -> SqlRegistry:
     """Open the registry that the settings name, made when it does not exist.
 
-    `tables` says what the warehouse has, for the rules that look at columns.
+    `tables` says what the warehouse has, for the rules that look at columns; `sketches` reads it
+    for those that compare values.
     """
     database = open_database(registry_url(settings))
     namespace = str(settings.get(NAMESPACE))
@@ -110,6 +116,7 @@ def open_registry(settings: Settings, tables: TableColumns | None = None) -> Sql
         clock=clock,
         key=ensure_key(settings.path(HOME) / KEY_FILE),
         tables=tables,
+        sketches=sketches,
         checkpoints=CheckpointFile(settings.path(HOME) / CHECKPOINT_FILE),
         interval_seconds=float(settings.get(INTERVAL)),
         severities=read_severities(settings.section("rules")),
@@ -120,23 +127,10 @@ def open_registry(settings: Settings, tables: TableColumns | None = None) -> Sql
     return SqlRegistry(
         namespace=namespace,
         context=context,
-        published=_reader(database, namespace, clock),
+        published=published_reader(database, namespace, clock),
         watermarks=SqlWatermarks(database, namespace),
         datasets=SqlDatasets(database, namespace, clock),
         models=SqlModels(database, namespace, clock),
+        usage=SqlUsage(database, namespace),
         database=database,
     )
-
-
-def _reader(database: Database, namespace: str, clock: Clock) -> Callable[[], Published]:
-    """Reads the newest published state; when its number is unchanged, only the number."""
-    cached = [Published(0, clock(), namespace)]
-
-    def read() -> Published:
-        with database.read() as connection:
-            if states.published_number(connection, namespace) != cached[0].number:
-                newest = states.load_published(connection, namespace)
-                cached[0] = newest if newest is not None else cached[0]
-        return cached[0]
-
-    return read

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from registry.core.published import Published, PublishedView
 from registry.core.readers import Reader
 from registry.core.similarity.values import ValueSketch
 from registry.core.state import FeatureRecord, NamespaceState
+from registry.core.value_diff import ValueDiff
 from registry.kernel.settings import Settings
 
 
@@ -60,6 +61,40 @@ class DatasetRecord:
     rows: int
     features: tuple[str, ...]
     location: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecord:
+    """How often one feature (`view:feature@version`) was looked up through one service (or "ad
+    hoc") by one caller: requests, rows, and when it was last counted."""
+
+    ref: str
+    service: str
+    caller: str
+    requests: int
+    rows: int
+    last_at: datetime
+
+    def plus(self, other: "UsageRecord") -> "UsageRecord":
+        """Both together."""
+        return replace(
+            self,
+            requests=self.requests + other.requests,
+            rows=self.rows + other.rows,
+            last_at=max(self.last_at, other.last_at),
+        )
+
+
+class UsageBook(Protocol):
+    """Where lookups are counted, in aggregate."""
+
+    def add(self, records: Sequence[UsageRecord]) -> None:
+        """Add each to what is known of its feature, service and caller."""
+        ...
+
+    def all(self, ref: str | None = None) -> Sequence[UsageRecord]:
+        """Of one feature version, or of all; the most used first."""
+        ...
 
 
 class DatasetBook(Protocol):
@@ -170,6 +205,9 @@ class Registry(Protocol):
 
     @property
     def models(self) -> ModelBook: ...
+
+    @property
+    def usage(self) -> UsageBook: ...
 
 
 class SketchMaker(Protocol):
@@ -286,10 +324,28 @@ class TableReader(Protocol):
     def __call__(self, settings: Settings) -> Mapping[str, frozenset[str]] | None: ...
 
 
+class ValueComparer(Protocol):
+    """Compares what two definitions of one view give on a sample; `warehouse` implements it."""
+
+    def __call__(
+        self, old: PublishedView, new: PublishedView, features: Sequence[str]
+    ) -> Sequence[ValueDiff]: ...
+
+
+class SampleChecker(Protocol):
+    """Runs a view's expectations on a sample of its newest rows; `warehouse` implements it."""
+
+    def __call__(self, view: PublishedView) -> Sequence[str]:
+        """One sentence for each expectation that does not hold."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class CommandPorts:
     """What the door hands to the registry's commands, since they may not import other rooms."""
 
     tables: TableReader | None = None
     samples: Callable[[Settings], SampleReader] | None = None
+    values: Callable[[Settings], ValueComparer] | None = None
+    expectations: Callable[[Settings], SampleChecker] | None = None
     sketches: Callable[[Settings], SketchMaker] | None = None

@@ -26,6 +26,10 @@ FORGE_REPOSITORY = Setting(
 FORGE_BASE = Setting("forge", "base", "main", "the branch whose definitions the registry follows")
 FEAST_SYNC = Setting("feast", "sync", True, "bring Feast's own registry in step after each apply")
 
+COMPARE_VALUES = Setting(
+    "duplicates", "values", True, "compare the values of new features with those of known ones"
+)
+
 SETTINGS = (
     NAMESPACE,
     REPOSITORY,
@@ -37,6 +41,7 @@ SETTINGS = (
     FORGE_REPOSITORY,
     FORGE_BASE,
     FEAST_SYNC,
+    COMPARE_VALUES,
 )
 
 

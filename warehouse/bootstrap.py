@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 
 from registry.kernel.settings import Settings
-from registry.ports import SampleReader
+from registry.ports import SampleChecker, SampleReader, ValueComparer
 from registry.settings import HOME, clock_of
 from warehouse.catalog import read_catalog
 from warehouse.engines.duckdb import DuckDBEngine
@@ -15,6 +15,8 @@ from warehouse.evaluated import EvaluatedQueries
 from warehouse.samples import NewestValues
 from warehouse.settings import EVALUATED_BYTES, MEMORY_LIMIT, THREADS, TIME_ZONE
 from warehouse.sql import literal
+from warehouse.value_diffs import SampledValues
+from warehouse.value_sketches import ValueSketcher
 
 
 def open_engine(settings: Settings) -> Engine:
@@ -35,9 +37,26 @@ def open_engine(settings: Settings) -> Engine:
     return DuckDBEngine(connection, catalog, evaluated, str(settings.get(TIME_ZONE)))
 
 
+def open_sketches(settings: Settings) -> ValueSketcher:
+    """What the registry compares new features by; see `warehouse.value_sketches`."""
+    return ValueSketcher(open_engine(settings), clock_of(settings))
+
+
 def open_samples(settings: Settings) -> SampleReader:
     """The sample reader that duplicate detection asks for values."""
     return NewestValues(open_engine(settings), clock_of(settings))
+
+
+def open_values(settings: Settings) -> ValueComparer:
+    """What compares the values of two definitions of a view."""
+    return SampledValues(open_engine(settings), clock_of(settings))
+
+
+def open_expectations(settings: Settings) -> SampleChecker:
+    """What runs a view's expectations on a sample."""
+    from warehouse.sample_quality import SampledExpectations  # Great Expectations takes seconds
+
+    return SampledExpectations(open_engine(settings), clock_of(settings))
 
 
 def _limit(connection: duckdb.DuckDBPyConnection, settings: Settings, home: Path) -> None:

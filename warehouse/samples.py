@@ -28,12 +28,12 @@ class NewestValues:
         join keys, then the view's features (Arrow types of their dtypes)."""
         newest = self.engine.latest(view, since=None, until=self.clock()).read_all()
         names = [*(key.name for key in view.join_keys), *(f.name for f in view.features)]
-        hashes = _hashes(newest.select([key.name for key in view.join_keys]))
+        hashes = key_hashes(newest.select([key.name for key in view.join_keys]))
         order = np.argsort(hashes, kind="stable")[:limit]
         return newest.select(names).take(pa.array(order))
 
 
-def _hashes(keys: pa.Table) -> np.ndarray[Any, np.dtype[np.uint64]]:
+def key_hashes(keys: pa.Table) -> np.ndarray[Any, np.dtype[np.uint64]]:
     """One number a row, the same for a key in every view, process and version."""
     rows = zip(*(column.to_pylist() for column in keys.columns), strict=True)
     return np.fromiter((_hash(row) for row in rows), dtype=np.uint64, count=keys.num_rows)

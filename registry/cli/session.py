@@ -10,7 +10,7 @@ import click
 from registry.kernel.errors import Misuse
 from registry.kernel.settings import FILE_NAME, Settings, read_settings
 from registry.ports import CommandPorts
-from registry.settings import HOME, NAMESPACE, REGISTRY_URL, REPOSITORY, TOKEN
+from registry.settings import COMPARE_VALUES, HOME, NAMESPACE, REGISTRY_URL, REPOSITORY, TOKEN
 
 if TYPE_CHECKING:
     from registry.bootstrap import SqlRegistry
@@ -43,7 +43,8 @@ def open_here(settings: Settings) -> "SqlRegistry":
     context = click.get_current_context(silent=True)
     ports = context.find_object(CommandPorts) if context is not None else None
     tables = ports.tables(settings) if ports is not None and ports.tables is not None else None
-    return open_registry(settings, tables)
+    make = ports.sketches if ports is not None and settings.get(COMPARE_VALUES) else None
+    return open_registry(settings, tables, make(settings) if make is not None else None)
 
 
 def _check_project(settings: Settings) -> None:

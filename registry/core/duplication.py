@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from registry.core.compiled import Compiled, CompiledFeature
+from registry.core.similarity.verdict import Judgement
 from registry.core.state import FeatureRecord
 
 
@@ -32,6 +33,15 @@ class Duplicate:
     feature: CompiledFeature
     other: KnownFeature
     shared: str
+
+
+@dataclass(frozen=True, slots=True)
+class ValueMatch:
+    """A new feature whose values say that another feature is the same, or nearly."""
+
+    feature: CompiledFeature
+    other: KnownFeature
+    judgement: Judgement
 
 
 def known_feature(namespace: str, record: FeatureRecord) -> KnownFeature:

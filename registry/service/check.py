@@ -12,6 +12,7 @@ from registry.core.rules.engine import judge
 from registry.core.state import NamespaceState
 from registry.kernel.errors import Refused
 from registry.ports import Transaction
+from registry.service.alike import ValueReport, value_matches
 from registry.service.context import Context
 
 
@@ -50,13 +51,20 @@ def check(context: Context, compiled: Compiled, base: NamespaceState | None = No
     """
     with context.store.read() as transaction:
         state = base if base is not None else transaction.state(compiled.namespace)
-        return check_against(context, compiled, state, transaction)
+        planned = plan(compiled, state, readers_of(state, transaction))
+        alike = value_matches(context, compiled, planned, state, transaction)
+        return check_against(context, compiled, state, transaction, alike)
 
 
 def check_against(
-    context: Context, compiled: Compiled, state: NamespaceState, transaction: Transaction
+    context: Context,
+    compiled: Compiled,
+    state: NamespaceState,
+    transaction: Transaction,
+    values: ValueReport | None = None,
 ) -> Checked:
-    """The same, inside a transaction that already holds the state."""
+    """The same, inside a transaction that already holds the state. `values` is what they say."""
+    said = values or ValueReport()
     readers = readers_of(state, transaction)
     planned = plan(compiled, state, readers)
     repeated = tuple(_duplicates(compiled, planned, transaction))
@@ -69,6 +77,8 @@ def check_against(
         interval_seconds=context.interval_seconds,
         tables=context.tables,
         duplicates=repeated,
+        alike=tuple(said.matches),
+        unread=tuple(said.unread.items()),
     )
     findings = judge(evidence, context.severities, context.waivers)
     return Checked(planned, findings, repeated)

@@ -9,7 +9,7 @@ from registry.core.rules.base import TableColumns
 from registry.core.rules.engine import Waiver
 from registry.kernel.clock import Clock
 from registry.kernel.signing import SigningKey
-from registry.ports import CheckpointBook, Store
+from registry.ports import CheckpointBook, SketchMaker, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Context:
     key: SigningKey
     tables: TableColumns | None = None
     checkpoints: CheckpointBook | None = None
+    sketches: SketchMaker | None = None
     interval_seconds: float = 3600.0
     severities: Mapping[str, str] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()

@@ -7,7 +7,7 @@ from datetime import datetime
 from registry.core.changes import Change, Plan
 from registry.core.compiled import Compiled
 from registry.core.definitions import NOWHERE, Location
-from registry.core.duplication import Duplicate
+from registry.core.duplication import Duplicate, ValueMatch
 from registry.core.findings import Severity, Strictness
 from registry.core.readers import Reader, Readers
 from registry.core.state import FeatureRecord, NamespaceState, newest_features
@@ -19,7 +19,8 @@ TableColumns = Mapping[str, frozenset[str]]
 class Evidence:
     """All that rules may look at. `tables` maps warehouse tables to their columns; None: unknown.
 
-    `interval_seconds` is how often features are materialized; `now` is aware UTC.
+    `interval_seconds` is how often features are materialized; `now` is aware UTC. `unread`
+    are views whose values could not be compared, each with the reason.
     """
 
     compiled: Compiled
@@ -30,6 +31,8 @@ class Evidence:
     interval_seconds: float
     tables: TableColumns | None = None
     duplicates: tuple[Duplicate, ...] = ()
+    alike: tuple[ValueMatch, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
     newest: Mapping[str, FeatureRecord] = field(default_factory=dict)
 
     def feature_changes(self, aspect: str, *actions: str) -> Iterator[Change]:

@@ -175,3 +175,54 @@ def duplicate_definition(evidence: Evidence) -> Iterable[Hit]:
             found.feature.location,
             evidence.readers.get(other.ref.split("/")[-1], ()),
         )
+
+
+@rule(
+    "duplicate-values",
+    "meaning",
+    "error",
+    "Values that agree for nearly every entity and time are one feature, however computed.",
+)
+def duplicate_values(evidence: Evidence) -> Iterable[Hit]:
+    return _alike(evidence, "duplicate", "repeats", "reuse {other}, or waive this with a reason")
+
+
+@rule(
+    "near-duplicate",
+    "meaning",
+    "warning",
+    "A copy in another unit, rounded, or shifted in time is seldom what was meant.",
+)
+def near_duplicate(evidence: Evidence) -> Iterable[Hit]:
+    question = (
+        "say which it is and waive this with that as the reason: reuse {other}, variant of it, "
+        "supersedes it, or distinct because …"
+    )
+    return _alike(evidence, "near-duplicate", "is nearly", question)
+
+
+def _alike(evidence: Evidence, verdict: str, verb: str, hint: str) -> Iterable[Hit]:
+    for found in evidence.alike:
+        if found.judgement.verdict == verdict:
+            other = found.other
+            yield Hit(
+                found.feature.ref,
+                f"{evidence.compiled.namespace}/{found.feature.ref} {verb} {other.ref} "
+                f"({other.state}, owner {other.owner or 'unknown'}): {found.judgement.why}",
+                hint.format(other=other.ref),
+                found.feature.location,
+                evidence.readers.get(other.ref.split("/")[-1], ()),
+            )
+
+
+@rule(
+    "values-not-compared",
+    "cosmetic",
+    "notice",
+    "What could not be read was not compared: nobody should think that it was.",
+)
+def values_not_compared(evidence: Evidence) -> Iterable[Hit]:
+    for view, why in evidence.unread:
+        reason = " ".join(why.split())
+        message = f"the values of {view} were not compared with those of known features: {reason}"
+        yield Hit(view, message, "mend the source, or look for copies by hand")

@@ -9,11 +9,12 @@ from registry.core.apply import apply_plan
 from registry.core.changes import plan
 from registry.core.compiled import Compiled
 from registry.core.definitions import Feature, JoinKey, OnDemandView, Source
-from registry.core.duplication import duplicates
+from registry.core.duplication import KnownFeature, ValueMatch, duplicates
 from registry.core.findings import Finding
 from registry.core.readers import index_readers, service_readers
 from registry.core.rules.base import Evidence
 from registry.core.rules.engine import Waiver, all_rules, judge, read_severities
+from registry.core.similarity.verdict import Judgement, Verdict
 from registry.core.state import NamespaceState
 from registry.kernel.errors import Invalid
 from registry.testing import NOON
@@ -206,7 +207,13 @@ CASES: dict[str, Case] = {
         compiled(V, on_demand=(on_demand("import math\n" + CODE),)),
     ),
 }
-TESTED_BELOW = {"retired-name-reused", "service-uses-quarantined"}
+TESTED_BELOW = {
+    "values-not-compared",
+    "duplicate-values",
+    "near-duplicate",
+    "retired-name-reused",
+    "service-uses-quarantined",
+}
 
 
 def rules_of(findings: tuple[Finding, ...]) -> set[str]:
@@ -253,6 +260,38 @@ def test_a_service_that_uses_a_quarantined_feature_is_warned() -> None:
     state = replace(state, features={**state.features, record.ref: record})
     evidence = Evidence(made, state, plan(made, state, {}), {}, NOON, 3600.0)
     assert rules_of(judge(evidence)) == {"service-uses-quarantined"}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "rule", "severity"),
+    [
+        ("duplicate", "duplicate-values", "error"),
+        ("near-duplicate", "near-duplicate", "warning"),
+    ],
+)
+def test_what_values_say_is_a_finding(verdict: Verdict, rule: str, severity: str) -> None:
+    made = compiled(V)
+    other = KnownFeature("hotels/stays:price@1", "hotels", "", "bob", "production", "", "")
+    said = Judgement(verdict, "values agree for 900 of 900 (key, time) pairs")
+    match = ValueMatch(made.features["delays:mean_delay"], other, said)
+    state = NamespaceState("flights")
+    evidence = Evidence(
+        made, state, plan(made, state, {}), {}, NOON, 3600.0, alike=(match,), tables=TABLES
+    )
+    (finding,) = judge(evidence)
+    assert (finding.rule, finding.severity) == (rule, severity)
+    assert "hotels/stays:price@1 (production, owner bob): values agree" in finding.message
+
+
+def test_values_that_could_not_be_compared_are_said() -> None:
+    made = compiled(V)
+    state = NamespaceState("flights")
+    evidence = Evidence(
+        made, state, plan(made, state, {}), {}, NOON, 3600.0, unread=(("delays", "no\n  table"),)
+    )
+    (finding,) = judge(evidence)
+    assert (finding.rule, finding.severity) == ("values-not-compared", "notice")
+    assert finding.message.endswith("no table")
 
 
 def test_a_sound_repository_has_no_findings() -> None:

@@ -1,0 +1,142 @@
+"""Features with the same values: sketching what is new, and comparing it with what is kept."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from registry.core.apply import apply_plan
+from registry.core.changes import Plan
+from registry.core.compiled import Compiled
+from registry.core.duplication import KnownFeature, ValueMatch, known_feature
+from registry.core.publish import publish
+from registry.core.published import Published
+from registry.core.similarity.facets import set_facets_apart
+from registry.core.similarity.values import ValueEvidence, ValueSketch, compare
+from registry.core.similarity.verdict import Judgement, judge_pair
+from registry.core.state import FeatureRecord, NamespaceState
+from registry.kernel.errors import FieldhouseError
+from registry.ports import SketchMaker, Transaction
+from registry.service.context import Context
+
+_SAID = ("duplicate", "near-duplicate")
+
+
+@dataclass(slots=True)
+class ValueReport:
+    """What the values of new features say, and which views could not be read, by their reason."""
+
+    matches: list[ValueMatch] = field(default_factory=list)
+    unread: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AlikePair:
+    """Two registered features whose values are alike."""
+
+    left: str
+    right: str
+    verdict: str
+    why: str
+
+
+def value_matches(
+    context: Context,
+    compiled: Compiled,
+    planned: Plan,
+    state: NamespaceState,
+    transaction: Transaction,
+) -> ValueReport:
+    """What the values of the plan's new features say; nothing where there is no warehouse.
+
+    The strongest match of each feature alone. A definition that is equal, or differs in a facet
+    alone, is another tier's business and left out.
+    """
+    fresh = {
+        change.name
+        for change in planned.changes
+        if change.object == "feature" and change.aspect == "meaning" and change.action == "add"
+    }
+    if context.sketches is None or not fresh:
+        return ValueReport()
+    after = publish(apply_plan(planned, compiled, state, context.clock()), context.clock())
+    records = {f"{n}/{r.ref}": (n, r) for n, r in transaction.live_features()}
+    report = ValueReport()
+    for sketch in _sketches(context.sketches, after, fresh, report.unread):
+        match = _best_match(sketch, compiled, transaction, records)
+        if match is not None:
+            report.matches.append(match)
+    return report
+
+
+def _sketches(
+    make: SketchMaker, published: Published, wanted: Iterable[str], unread: dict[str, str]
+) -> Iterable[ValueSketch]:
+    """Sketches of the wanted `view:feature`; a view that cannot be read is put in `unread`."""
+    by_view: dict[str, list[str]] = {}
+    for ref in wanted:
+        view, name = ref.split(":")
+        by_view.setdefault(view, []).append(name)
+    for view, names in sorted(by_view.items()):
+        if view in published.views:
+            try:
+                yield from make(published.views[view], names)
+            except FieldhouseError as error:
+                unread[view] = str(error)
+
+
+def _best_match(
+    sketch: ValueSketch,
+    compiled: Compiled,
+    transaction: Transaction,
+    records: Mapping[str, tuple[str, FeatureRecord]],
+) -> ValueMatch | None:
+    feature = compiled.features[sketch.ref.split("@")[0]]
+    shape = set_facets_apart(dict(feature.facets).get("expression", "")).shape
+    best: tuple[tuple[bool, float], KnownFeature, Judgement] | None = None
+    for namespace, other in transaction.sketches(sketch.entity):
+        ref = f"{namespace}/{other.ref}"
+        if ref not in records or ref.split("@")[0] == f"{compiled.namespace}/{feature.ref}":
+            continue
+        record = records[ref][1]
+        if record.definition_key == feature.definition_key:
+            continue
+        values = compare(other, sketch)
+        judgement = _judgement(shape, record, values)
+        rank = (judgement.verdict == "duplicate", values.share if values else 0.0)
+        if judgement.verdict in _SAID and (best is None or rank > best[0]):
+            best = (rank, known_feature(namespace, record), judgement)
+    return None if best is None else ValueMatch(feature, best[1], best[2])
+
+
+def _judgement(shape: str, record: FeatureRecord, values: ValueEvidence | None) -> Judgement:
+    theirs = set_facets_apart(dict(record.facets).get("expression", "")).shape
+    return judge_pair(same_definition=False, same_shape=theirs == shape, values=values)
+
+
+def refresh_sketches(
+    context: Context, make: SketchMaker, published: Published
+) -> tuple[int, Mapping[str, str]]:
+    """Sketch every stored feature of a namespace again and keep the sketches.
+
+    How many, and why views could not be read.
+    """
+    unread: dict[str, str] = {}
+    names = {f"{v.name}:{f.name}" for v in published.views.values() for f in v.features}
+    made = list(_sketches(make, published, names, unread))
+    with context.store.write() as transaction:
+        transaction.save_sketches(published.namespace, made, context.clock())
+    return len(made), unread
+
+
+def alike_pairs(context: Context, entities: Iterable[str]) -> Sequence[AlikePair]:
+    """Pairs of registered features whose values are alike, by what is kept of them."""
+    found: list[AlikePair] = []
+    with context.store.read() as transaction:
+        for entity in sorted(set(entities)):
+            sketches = [(f"{n}/{s.ref}", s) for n, s in transaction.sketches(entity)]
+            for place, (left, one) in enumerate(sketches):
+                for right, other in sketches[place + 1 :]:
+                    values = compare(one, other)
+                    judged = judge_pair(same_definition=False, same_shape=False, values=values)
+                    if judged.verdict in _SAID:
+                        found.append(AlikePair(left, right, judged.verdict, judged.why))
+    return sorted(found, key=lambda pair: (pair.verdict, pair.left, pair.right))

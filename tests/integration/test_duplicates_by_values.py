@@ -1,0 +1,93 @@
+"""A copy that is computed another way is found by its values, through the command."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.builders import Ran, write_files
+from tests.warehouses import hours
+
+BASE = """
+    from datetime import timedelta
+    from feast import Entity, FeatureView, Field, ValueType
+    from feast.types import Float64
+    from fieldhouse import SqlSource, governed
+
+    thing = Entity(name="thing", join_keys=["id"], value_type=ValueType.INT64)
+
+    def amounts(name, expression, feature):
+        source = SqlSource(
+            name=name,
+            query=f"SELECT id, known_at, {expression} AS {feature} FROM orders",
+            timestamp_field="known_at",
+        )
+        field = Field(name=feature, dtype=Float64, description="x", tags=governed(unit="1"))
+        tags = governed(owner="ada@example.com", state="production")
+        return FeatureView(
+            name=name, entities=[thing], source=source, schema=[field], tags=tags, ttl=timedelta(9)
+        )
+"""
+
+
+@pytest.fixture
+def shop(project: Path) -> Path:
+    """Sixty orders of each of twenty things, and a repository that has their amounts."""
+    times = [40.0 * n for n in range(60) for _ in range(20)]
+    ids = [key for _ in range(60) for key in range(20)]
+    cents = [(key * 7919 + n * 104729) % 100_003 for n in range(60) for key in range(20)]
+    (project / "warehouse_data").mkdir()
+    table = pa.table({"id": ids, "known_at": hours(*times), "cents": cents})
+    pq.write_table(table, project / "warehouse_data" / "orders.parquet")
+    write_files(
+        project,
+        {
+            "fieldhouse.toml": '[project]\nnamespace = "shop"\n[clock]\n'
+            'instant = "2013-04-11T00:00:00Z"\n[feast]\nsync = false\n',
+            "feature_repo/base.py": BASE,
+            "feature_repo/amounts.py": "from base import amounts\n"
+            'euros = amounts("euros", "cents / 100.0", "amount")\n',
+        },
+    )
+    return project
+
+
+def land(fieldhouse: Callable[..., Ran]) -> None:
+    """Take the repository through review and sketch it."""
+    admin = fieldhouse("token", "create", "root", "--role", "admin").out.strip()
+
+    def token(name: str, role: str) -> str:
+        made = fieldhouse("token", "create", name, "--role", role, "--token", admin)
+        return str(made.out.strip())
+
+    digest = fieldhouse("propose", "--token", token("ada", "author")).out.split()[0]
+    assert fieldhouse("approve", digest, "--token", token("bob", "steward")).code == 0
+    assert fieldhouse("apply", digest, "--token", token("ci", "operator")).code == 0
+    made = fieldhouse("duplicates", "--refresh")
+    assert "sketched 1 features" in made.err
+
+
+@pytest.mark.slow
+def test_a_copy_by_another_way_blocks_and_another_unit_asks(
+    shop: Path, fieldhouse: Callable[..., Ran]
+) -> None:
+    land(fieldhouse)
+    write_files(
+        shop,
+        {
+            "feature_repo/copies.py": "from base import amounts\n"
+            'copy = amounts("copy", "(cents + cents) / 200.0", "price")\n'
+            'inverse = amounts("inverse", "cents + 1.0", "price_cents")\n'
+            'honest = amounts("honest", "(cents * 31) % 977", "other")\n',
+        },
+    )
+    checked = fieldhouse("check", "--json")
+    said = {f["subject"]: f for f in checked.json["findings"]}
+    assert checked.code == 1
+    assert said["copy:price"]["rule"] == "duplicate-values"
+    assert "shop/euros:amount@1" in said["copy:price"]["message"]
+    assert said["inverse:price_cents"]["rule"] == "near-duplicate"
+    assert "100 times the other plus 1" in said["inverse:price_cents"]["message"]
+    assert "honest:other" not in said
