@@ -55,7 +55,7 @@ def fill(url: str) -> None:
 
 
 def serve_ours(url: str) -> None:
-    from featureserver.bootstrap import open_app
+    from featureserver.hosting import host_app
     from featureserver.listen import listen_tcp
     from featureserver.server import address_of, serve
     from registry.kernel.settings import Settings
@@ -68,7 +68,7 @@ def serve_ours(url: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(Path(folder), None, values, {})
         sockets = [listen_tcp("127.0.0.1", 0)]
-        with open_app(settings, InMemoryRegistry(published_state())) as app:
+        with host_app(settings, InMemoryRegistry(published_state())) as app:
             print(address_of(sockets[0]), flush=True)
             serve(app, sockets, 5)
 
@@ -232,8 +232,16 @@ def serve_feast(url: str) -> None:
 def feast_store(folder: Path, url: str) -> Any:
     """A Feast repository with the same views, its Redis filled by Feast itself."""
     import pandas as pd
-    from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, FileSource
-    from feast import RepoConfig, ValueType
+    from feast import (
+        Entity,
+        FeatureService,
+        FeatureStore,
+        FeatureView,
+        Field,
+        FileSource,
+        RepoConfig,
+        ValueType,
+    )
     from feast.types import Float64
 
     config = RepoConfig(

@@ -75,6 +75,23 @@ def settle(view: PlannedView, decoded: Decoded, now_micros: int) -> list[Column]
     ]
 
 
+def settle_as_feast(view: PlannedView, decoded: Decoded) -> list[Column]:
+    """The columns as Feast's own server has them: what is stored whatever its age, null where
+    nothing is, and always PRESENT. Quarantine is obeyed all the same."""
+    columns = zip(view.features, decoded.columns, strict=True)
+    settled = [_column(f, values, None, decoded.events, [], None) for f, values in columns]
+    return [Column(c.feature, c.wire, None, c.events) for c in settled]
+
+
+def stand_ins(view: PlannedView, count: int) -> list[Column] | None:
+    """Defaults in place of rows that cannot be read now; None unless every feature allows that by
+    policy "default"."""
+    if any(f.staleness != "default" or f.default is None for f in view.features):
+        return None
+    marks, events = [INVALID] * count, [0] * count
+    return [Column(f, [f.default] * count, marks, events) for f in view.features]
+
+
 def row_marks(decoded: Decoded, ttl_micros: int | None, now_micros: int) -> list[str] | None:
     """A status per row, NULL_VALUE left aside; None when all are PRESENT.
 

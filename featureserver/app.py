@@ -1,197 +1,141 @@
-"""The ASGI application: the hot route as plain ASGI, everything else through FastAPI."""
+"""The ASGI application: lookups, health and metrics as plain ASGI, what writes through FastAPI.
+
+FastAPI is loaded when the first of its routes is asked for, away from the loop.
+"""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from typing import Annotated, Any
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from fastapi import BackgroundTasks, FastAPI, Header, Query, Request, Response
-
-from featureserver import schemas
-from featureserver.endpoints import OnlineFeatures, Receive, Scope, Send
-from featureserver.http_errors import describe
-from featureserver.instants import read_instant
-from featureserver.jobs import MaterializationJobs
+from featureserver.admission import Admission
+from featureserver.endpoints import Limits, OnlineFeatures, Receive, Scope, Send
+from featureserver.health import PATHS, Health
 from featureserver.lookup import Lookup
-from featureserver.materialize import Materializer
-from featureserver.metrics import Metrics
-from featureserver.openapi import GET_ONLINE_FEATURES
 from featureserver.ports import AsyncReader
-from featureserver.push import Pusher
+from featureserver.tally import TallyFiles
+from featureserver.usage import UsageFlush
 from registry.kernel.errors import FieldhouseError
-from registry.ports import Authority
+from registry.ports import Authority, UsageBook
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from featureserver.materialize import Materializer
+    from featureserver.push import Pusher
 
 logger = logging.getLogger(__name__)
 HOT_PATH = "/get-online-features"
-OPERATOR = "operator"
-
-Token = Annotated[str | None, Header(include_in_schema=False)]
+_TALLY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the application is made of. `materializer` opens the warehouse when first needed."""
+    """What the application is made of. `pusher` and `materializer` open the warehouse when first
+    needed; `usage` None counts no use."""
 
     lookup: Lookup
     reader: AsyncReader
-    pusher: Pusher
-    materializer: Callable[[], Materializer]
+    pusher: "Callable[[], Pusher]"
+    materializer: "Callable[[], Materializer]"
     authority: Authority
-    max_body_bytes: int = 16 * 1024 * 1024
+    limits: Limits = field(default_factory=Limits)
+    queue_seconds: float = 0.25
+    usage: UsageBook | None = None
+    usage_seconds: float = 10.0
+    tallies: TallyFiles = field(default_factory=TallyFiles)
 
 
 class FeatureApp:
-    """Routes the hot path past the framework. `api` is the FastAPI application of the rest."""
+    """Routes requests, and runs what goes on beside them for as long as the server runs."""
 
-    def __init__(self, hot: OnlineFeatures, api: FastAPI) -> None:
-        self._hot = hot
-        self.api = api
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        admission = Admission(parts.queue_seconds)
+        self._hot = OnlineFeatures(
+            parts.lookup, parts.reader, parts.tallies.own, admission, parts.limits
+        )
+        self._health = Health(parts.lookup, parts.reader, admission, parts.tallies)
+        self._flush = None if parts.usage is None else UsageFlush(parts.lookup.usage, parts.usage)
+        self._api: FastAPI | None = None
+        self._loading = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == HOT_PATH:
-            await self._hot(scope, receive, send)
-        else:
-            await self.api(scope, receive, send)
+        if scope["type"] == "http":
+            path = scope["path"]
+            if path == HOT_PATH:
+                await self._hot(scope, receive, send)
+            elif path in PATHS:
+                await self._health(scope, receive, send)
+            else:
+                await (await self.api())(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+
+    async def api(self) -> "FastAPI":
+        """The FastAPI application of the routes that are not hot."""
+        async with self._loading:
+            if self._api is None:
+                self._api = await asyncio.to_thread(self._load)
+            return self._api
+
+    def _load(self) -> "FastAPI":
+        from featureserver.write_routes import create_api
+
+        parts = self._parts
+        return create_api(parts.pusher, parts.materializer, parts.authority)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """ASGI's lifespan: begin, say so, and clear up when told to end."""
+        await receive()
+        plans = self._parts.lookup.plans
+        with suppress(FieldhouseError):
+            await asyncio.to_thread(plans.refresh)
+        plans.polled = True
+        beside = [
+            asyncio.create_task(_every(seconds, action, name))
+            for seconds, action, name in self._beside()
+        ]
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        for task in beside:
+            task.cancel()
+        plans.polled = False
+        await asyncio.to_thread(self._last_words)
+        await self._parts.reader.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _beside(self) -> list[tuple[float, Callable[[], None], str]]:
+        plans = self._parts.lookup.plans
+        actions = [
+            (plans.refresh_seconds, plans.refresh, "published"),
+            (_TALLY_SECONDS, self._parts.tallies.publish, "metrics"),
+        ]
+        if self._flush is not None:
+            actions.append((self._parts.usage_seconds, self._count_use, "usage"))
+        return actions
+
+    def _count_use(self) -> None:
+        if self._flush is not None:
+            self._flush.run(self._parts.lookup.clock())
+
+    def _last_words(self) -> None:
+        self._count_use()
+        self._parts.tallies.publish()
 
 
 def create_app(parts: Parts) -> FeatureApp:
     """The feature server's ASGI application; Feast's routes, and health, metrics and OpenAPI."""
-    metrics = Metrics()
-    api = FastAPI(title="Fieldhouse features", version="1", lifespan=_lifespan(parts))
-    _add_writes(api, parts)
-    _add_health(api, parts, metrics)
-    api.add_exception_handler(FieldhouseError, _refuse)
-    api.add_exception_handler(Exception, _refuse)
-    _describe_hot_route(api)
-    hot = OnlineFeatures(parts.lookup, parts.reader, metrics, parts.max_body_bytes)
-    return FeatureApp(hot, api)
+    return FeatureApp(parts)
 
 
-def _lifespan(parts: Parts) -> Callable[[FastAPI], Any]:
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        plans = parts.lookup.plans
-        with suppress(FieldhouseError):
-            await asyncio.to_thread(plans.refresh)
-        plans.polled = True
-        polling = asyncio.create_task(_poll(parts.lookup))
-        try:
-            yield
-        finally:
-            polling.cancel()
-            plans.polled = False
-            await parts.reader.close()
-
-    return lifespan
-
-
-async def _poll(lookup: Lookup) -> None:
-    """Ask the registry for its published state now and then, away from the loop."""
+async def _every(seconds: float, action: Callable[[], Any], name: str) -> None:
+    """Do something now and then, away from the loop; a failure is logged and not the last time."""
     while True:
-        await asyncio.sleep(lookup.plans.refresh_seconds)
+        await asyncio.sleep(seconds)
         try:
-            await asyncio.to_thread(lookup.plans.refresh)
-        except Exception as error:  # whatever the registry's trouble is, the last state serves on
-            logger.warning(f"cannot refresh: {error}", extra={"action": "published:failed"})
-
-
-def _add_writes(api: FastAPI, parts: Parts) -> None:
-    jobs = MaterializationJobs(parts.materializer)
-
-    def operator(authorization: str | None) -> str:
-        return parts.authority(bearer(authorization), OPERATOR).subject
-
-    @api.post("/push", summary="Write rows of a push source")
-    def push(body: schemas.Push, authorization: Token = None) -> Response:
-        operator(authorization)
-        parts.pusher.push(body.push_source_name, body.df, to=body.to)
-        return Response(status_code=200)
-
-    @api.post("/write-to-online-store", summary="Write rows of a view")
-    def write(body: schemas.WriteToOnlineStore, authorization: Token = None) -> None:
-        operator(authorization)
-        parts.pusher.write(body.feature_view_name, body.df)
-
-    @api.post("/materialize", summary="Materialize a span of time", response_model=None)
-    def materialize(
-        body: schemas.Materialize,
-        later: BackgroundTasks,
-        in_background: Annotated[bool, Query(alias="async")] = False,
-        authorization: Token = None,
-    ) -> Response:
-        actor = operator(authorization)
-        since = read_instant(body.start_ts) if body.start_ts else None
-        until = read_instant(body.end_ts) if body.end_ts else None
-        return jobs.start(body.feature_views, since, until, actor, later if in_background else None)
-
-    @api.post(
-        "/materialize-incremental", summary="Materialize from the last end", response_model=None
-    )
-    def materialize_incremental(
-        body: schemas.MaterializeIncremental,
-        later: BackgroundTasks,
-        in_background: Annotated[bool, Query(alias="async")] = False,
-        authorization: Token = None,
-    ) -> Response:
-        actor, until = operator(authorization), read_instant(body.end_ts)
-        return jobs.start(body.feature_views, None, until, actor, later if in_background else None)
-
-
-def _add_health(api: FastAPI, parts: Parts, metrics: Metrics) -> None:
-    def state() -> schemas.Health:
-        plans = parts.lookup.plans
-        try:
-            number = plans.state().number
-            parts.lookup.store.ping()
-        except FieldhouseError as error:
-            return schemas.Health(
-                ready=False, published=None, published_age_seconds=None, reason=str(error)
-            )
-        return schemas.Health(ready=True, published=number, published_age_seconds=plans.age_seconds)
-
-    @api.get("/health", summary="200 when lookups can be answered, else 503; no body")
-    def health() -> Response:
-        return Response(status_code=200 if state().ready else 503)
-
-    @api.get("/health/live", summary="200 while the process runs")
-    async def live() -> Response:
-        return Response(status_code=200)
-
-    @api.get("/health/ready", summary="Whether lookups can be answered, and why not")
-    def ready(response: Response) -> schemas.Health:
-        found = state()
-        response.status_code = 200 if found.ready else 503
-        return found
-
-    @api.get("/metrics", summary="Prometheus metrics")
-    def show_metrics() -> Response:
-        found = state()
-        if found.published is not None:
-            metrics.published.set(found.published)
-            metrics.state_age.set(found.published_age_seconds or 0.0)
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-async def _refuse(_: Request, error: Exception) -> Response:
-    status, body, headers = describe(error)
-    told = {name.decode(): value.decode() for name, value in headers}
-    return Response(body, status_code=status, headers=told)
-
-
-def _describe_hot_route(api: FastAPI) -> None:
-    written = api.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = written()
-        document["paths"].setdefault(HOT_PATH, GET_ONLINE_FEATURES)
-        return document
-
-    api.openapi = openapi  # type: ignore[method-assign]
-
-
-def bearer(authorization: str | None) -> str | None:
-    """The token in an Authorization header, None when there is none."""
-    scheme, _, token = (authorization or "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+            await asyncio.to_thread(action)
+        except Exception as error:
+            logger.warning(f"cannot refresh {name}: {error}", extra={"action": f"{name}:failed"})

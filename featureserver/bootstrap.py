@@ -10,12 +10,10 @@ from featureserver import settings as names
 from featureserver.asked import Ledger, OnFailedQuality, Policy, Quarantine
 from featureserver.lookup import Lookup
 from featureserver.materialize import Materializer
-from featureserver.plan import Transform
+from featureserver.plans import plan_book
 from featureserver.ports import OnlineStore
 from featureserver.redis_server import running_redis
-from featureserver.state import PlanBook
 from featureserver.stores.redis import RedisOnlineStore, address_of, connect
-from registry.core.published import PublishedOnDemand
 from registry.kernel.errors import Misuse
 from registry.kernel.settings import Settings
 from registry.ports import Principal, Registry
@@ -36,7 +34,10 @@ def open_lookup(
     the lookup can be used from an event loop too.
     """
     resources = ExitStack()
-    clock, plans = clock_of(settings), _plans(settings, registry)
+    clock, plans = (
+        clock_of(settings),
+        plan_book(settings, (registry or _registry(settings)).published),
+    )
     if client is not None:
         return Lookup(plans, _store(client), clock, resources=resources)
     from featureserver.stores.redis_wire import RedisReader
@@ -75,12 +76,13 @@ def open_pusher(settings: Settings, registry: Registry, engine: Any = None) -> I
     from featureserver.redis_server import online_store
 
     with online_store(settings) as store:
-        yield _pusher(settings, registry, store, engine)
+        yield make_pusher(settings, registry, store, engine)
 
 
-def _pusher(
+def make_pusher(
     settings: Settings, registry: Registry, store: OnlineStore, engine: Any = None
 ) -> "Pusher":
+    """What writes pushed rows to `store`; opens the warehouse when rows are first pushed there."""
     from featureserver.push import Pusher
 
     return Pusher(
@@ -119,52 +121,6 @@ def _quarantine(registry: Registry) -> Quarantine | None:
         return move(context, registry.published().namespace, ref, monitor, reason)
 
     return quarantine
-
-
-@contextmanager
-def open_app(
-    settings: Settings, registry: Registry | None = None, engine: Any = None
-) -> Iterator[Any]:
-    """The feature server's ASGI application, with an embedded Redis where none is configured."""
-    from featureserver.app import Parts, create_app
-    from featureserver.stores.redis_wire import RedisReader
-
-    opened = registry or _registry(settings)
-    timeout = float(settings.get(names.TIMEOUT_SECONDS))
-    with running_redis(settings) as url:
-        store = RedisOnlineStore(connect(url, timeout), address_of(url))
-        reader = RedisReader(url, timeout)
-        lookup = Lookup(_plans(settings, opened), store, clock_of(settings), reader)
-        parts = Parts(
-            lookup=lookup,
-            reader=reader,
-            pusher=_pusher(settings, opened, store, engine),
-            materializer=lambda: open_materializer(settings, opened, engine, store),
-            authority=opened.authority,
-            max_body_bytes=int(settings.get(names.MAX_BODY_BYTES)),
-        )
-        try:
-            yield create_app(parts)
-        finally:
-            store.close()
-
-
-def _plans(settings: Settings, registry: Registry | None) -> PlanBook:
-    opened = registry or _registry(settings)
-    return PlanBook(
-        opened.published,
-        compile_transform,
-        float(settings.get(names.REFRESH_SECONDS)),
-        float(settings.get(names.MAX_STATE_AGE_SECONDS)),
-    )
-
-
-def compile_transform(view: PublishedOnDemand) -> Transform:
-    """The warehouse's compiler of on-demand views; loaded when a plan has one."""
-    from warehouse.transforms import compile_transform as compiler
-
-    compiled: Transform = compiler(view)
-    return compiled
 
 
 def _store(client: Client) -> OnlineStore:

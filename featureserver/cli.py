@@ -215,18 +215,25 @@ def _rows(column: Any, entities: Any) -> list[dict[str, Any]]:
 @click.option("--host", help="Address to listen on; else features.host.")
 @click.option("--port", type=click.IntRange(0, 65535), help="TCP port; else features.port.")
 @click.option("--socket", type=click.Path(path_type=Path), help="A Unix socket besides TCP.")
-def serve_features(host: str | None, port: int | None, socket: Path | None) -> None:
+@click.option("--workers", type=click.IntRange(1, 256), help="Processes; else features.workers.")
+def serve_features(
+    host: str | None, port: int | None, socket: Path | None, workers: int | None
+) -> None:
     """Serve features over HTTP as Feast's feature server does, until Ctrl-C or SIGTERM.
+
+    With several workers a dead one is replaced, and metrics are of all of them.
 
     \b
     Example:
       fieldhouse serve features
       fieldhouse serve features --port 0 --socket /tmp/features.sock
+      fieldhouse serve features --workers 4
     """
     from featureserver import settings as names
-    from featureserver.bootstrap import open_app
+    from featureserver.hosting import host_app
     from featureserver.listen import listen_tcp, listen_unix
     from featureserver.server import address_of, serve
+    from featureserver.workers import serve_with_workers
     from registry.kernel.logs import configure_logs
 
     configure_logs()
@@ -236,9 +243,16 @@ def serve_features(host: str | None, port: int | None, socket: Path | None) -> N
     unix = socket or _path(settings)
     if unix is not None:
         sockets.append(listen_unix(unix))
-    with open_app(settings) as app:
-        _say_addresses([address_of(one) for one in sockets])
-        serve(app, sockets, int(settings.get(names.DRAIN_SECONDS)))
+    count = workers or int(settings.get(names.WORKERS))
+    drain_seconds = int(settings.get(names.DRAIN_SECONDS))
+    addresses = [address_of(one) for one in sockets]
+    if count > 1:
+        _say_addresses(addresses)
+        serve_with_workers(settings, sockets, count, drain_seconds)
+        return
+    with host_app(settings) as app:
+        _say_addresses(addresses)
+        serve(app, sockets, drain_seconds)
 
 
 def _path(settings: "Settings") -> Path | None:

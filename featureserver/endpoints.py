@@ -4,16 +4,21 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from featureserver.http_errors import JSON_TYPE, TooLarge, WrongMethod, WrongType, describe
-from featureserver.lookup import Lookup, answer, ask
-from featureserver.metrics import Metrics
+from featureserver.admission import Admission
+from featureserver.asked_for import ARROW_TYPE, AskedFor, read_headers, request_id
+from featureserver.compression import LEAST_BYTES, packed, unpacked
+from featureserver.http_errors import JSON_TYPE, TooLarge, describe
+from featureserver.instants import micros_of, rfc3339
+from featureserver.lookup import Lookup, LookupResult, Question, answer, answer_without, ask
 from featureserver.ports import AsyncReader
 from featureserver.render import notice_headers, render
-from registry.kernel.errors import FieldhouseError, Invalid
+from featureserver.tally import Tally
+from registry.kernel.errors import FieldhouseError, Invalid, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +26,10 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+
+_ARROW_HEADER = (b"content-type", ARROW_TYPE)
+_GZIP_HEADER = (b"content-encoding", b"gzip")
+_DEGRADED = (b"fieldhouse-degraded", b"defaults, since the store does not answer")
 
 
 class FeaturesRequest(msgspec.Struct):
@@ -37,6 +46,15 @@ class Disconnected(Exception):
     """The client went away before its request was read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may be, and whether this server answers as Feast's own does."""
+
+    body_bytes: int = 16 * 1024 * 1024
+    rows: int = 10_000
+    feast_answers: bool = False
+
+
 _decode = msgspec.json.Decoder(FeaturesRequest).decode
 
 
@@ -44,63 +62,142 @@ class OnlineFeatures:
     """Answers lookups. Built once; a request finds its plan made and its connection open."""
 
     def __init__(
-        self, lookup: Lookup, reader: AsyncReader, metrics: Metrics, max_body_bytes: int
+        self,
+        lookup: Lookup,
+        reader: AsyncReader,
+        tally: Tally,
+        admission: Admission,
+        limits: Limits = Limits(),
     ) -> None:
         self._lookup = lookup
         self._reader = reader
-        self._metrics = metrics
-        self._max_body_bytes = max_body_bytes
+        self._tally = tally
+        self._admission = admission
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        service = "ad hoc"
+        started = time.perf_counter()
+        given = dict(scope["headers"])
+        service, caller, own = "refused", "", request_id(given)
         try:
-            _check_request(scope)
-            started = time.perf_counter()
-            request = _parsed(await read_body(scope, receive, self._max_body_bytes))
-            self._metrics.stages["read"].observe(time.perf_counter() - started)
-            service = request.feature_service or service
-            status, (body, headers) = 200, await self._answer(request)
+            asked = read_headers(scope, given, self._limits.feast_answers)
+            own, caller = asked.request_id, asked.caller
+            service, body, headers = await self._taken(scope, receive, given, asked, started)
+            status = 200
         except Disconnected:
             return
-        except FieldhouseError as error:
-            status, body, headers = describe(error)
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            logger.exception("a lookup failed", extra={"action": "lookup:failed"})
-            status, body, headers = describe(error)
-        known = service if status == 200 else "refused"
-        self._metrics.requests.labels(known, str(status)).inc()
+            status, body, headers = described(error, own, caller)
+        self._tally.answered(service, status)
+        headers.append((b"x-request-id", own))
         await respond(send, status, body, headers)
+        self._tally.stages["whole"].observe(time.perf_counter() - started)
 
-    async def _answer(self, request: FeaturesRequest) -> tuple[bytes, Headers]:
-        stages, started = self._metrics.stages, time.perf_counter()
+    async def _taken(
+        self,
+        scope: Scope,
+        receive: Receive,
+        given: dict[bytes, bytes],
+        asked: AskedFor,
+        started: float,
+    ) -> tuple[str, bytes, Headers]:
+        """Service, body and headers of a lookup that is let in."""
+        admission, busy = self._admission, None
+        admission.enter()
+        try:
+            body = await read_body(given, receive, self._limits.body_bytes)
+            if asked.encoding:
+                body = unpacked(body, asked.encoding, self._limits.body_bytes)
+            request = _parsed(body)
+            self._tally.stages["read"].observe(time.perf_counter() - started)
+            result, answered, busy = await self._answer(request, asked)
+            return result.plan.label, answered, self._headers(result, asked, answered)
+        finally:
+            admission.leave(busy)
+
+    async def _answer(
+        self, request: FeaturesRequest, asked: AskedFor
+    ) -> tuple[LookupResult, bytes, float]:
+        """The result, its body, and how long that kept the processor."""
+        stages, started = self._tally.stages, time.perf_counter()
+        question = self._question(request)
+        planned = time.perf_counter()
+        now = self._lookup.clock()
+        try:
+            found = await self._reader.read(question.keys)
+            waited = time.perf_counter()
+            result = answer(question, found, now, asked.feast_answers)
+        except Unavailable as error:
+            waited = time.perf_counter()
+            result = answer_without(question, now, error)
+            self._tally.degraded += 1
+        body = _rendered(result, request, asked)
+        ended = time.perf_counter()
+        stages["plan"].observe(planned - started)
+        stages["store"].observe(waited - planned)
+        stages["answer"].observe(ended - waited)
+        self._count(result, asked)
+        return result, body, planned - started + ended - waited
+
+    def _question(self, request: FeaturesRequest) -> Question:
         asked = request.feature_service or request.features or ()
         plan = self._lookup.plan(asked, full_feature_names=request.full_feature_names)
         question = ask(plan, request.entities)
-        planned = time.perf_counter()
-        found = await self._reader.read(question.keys)
-        waited = time.perf_counter()
-        result = answer(question, found, self._lookup.clock())
-        body = render(result, request.include_feature_view_version_metadata)
-        stages["plan"].observe(planned - started)
-        stages["store"].observe(waited - planned)
-        stages["answer"].observe(time.perf_counter() - waited)
-        self._metrics.rows.inc(result.count)
-        invalid = sum(c.marks.count("INVALID") for c in result.columns if c.marks is not None)
-        if invalid:
-            self._metrics.invalid.inc(invalid)
-        return body, [JSON_TYPE, *notice_headers(plan)]
-
-
-def _check_request(scope: Scope) -> None:
-    if scope["method"] != "POST":
-        raise WrongMethod(f"/get-online-features takes POST, not {scope['method']}")
-    for name, value in scope["headers"]:
-        if name == b"content-type" and b"json" not in value.lower():
-            raise WrongType(
-                f"the body is {value.decode('latin-1')!r}", hint="send application/json"
+        if question.count > self._limits.rows:
+            raise Invalid(
+                f"{question.count} entities at once are too many",
+                f"this server takes {self._limits.rows}",
+                "ask in batches, or raise features.max_rows",
             )
+        return question
+
+    def _count(self, result: LookupResult, asked: AskedFor) -> None:
+        count = result.count
+        self._lookup.usage.note(result.plan, asked.caller, count)
+        self._tally.rows += count
+        seen: Any = None
+        for column in result.columns:
+            if column.marks is not None:
+                seen = column.marks
+                self._tally.invalid += seen.count("INVALID")
+
+    def _headers(self, result: LookupResult, asked: AskedFor, body: bytes) -> Headers:
+        plans = self._lookup.plans
+        headers: Headers = [_ARROW_HEADER if asked.arrow else JSON_TYPE]
+        if asked.gzip and body[:2] == b"\x1f\x8b":
+            headers.append(_GZIP_HEADER)
+        headers += notice_headers(result.plan)
+        if result.degraded:
+            headers.append(_DEGRADED)
+        if plans.silent:
+            since = micros_of(self._lookup.clock()) - int(plans.age_seconds * 1e6)
+            headers.append((b"fieldhouse-registry-silent-since", rfc3339(since).encode()))
+        return headers
+
+
+def described(error: Exception, own: bytes, caller: str) -> tuple[int, bytes, Headers]:
+    """Status, body and headers of an error; what is our fault is logged with the request's id."""
+    status, body, headers = describe(error)
+    told = {"request_id": own.decode("latin-1"), "caller": caller, "status": status}
+    if not isinstance(error, FieldhouseError):
+        logger.error("a lookup failed", exc_info=error, extra={"action": "lookup:failed", **told})
+    elif status >= 500:
+        logger.warning(str(error), extra={"action": "lookup:unavailable", **told})
+    else:
+        logger.debug(str(error), extra={"action": "lookup:refused", **told})
+    return status, body, headers
+
+
+def _rendered(result: LookupResult, request: FeaturesRequest, asked: AskedFor) -> bytes:
+    if asked.arrow:
+        from featureserver.arrow_answer import render_arrow
+
+        body = render_arrow(result)
+    else:
+        body = render(result, request.include_feature_view_version_metadata)
+    return packed(body) if asked.gzip and len(body) >= LEAST_BYTES else body
 
 
 def _parsed(body: bytes) -> FeaturesRequest:
@@ -114,11 +211,11 @@ def _parsed(body: bytes) -> FeaturesRequest:
         ) from error
 
 
-async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
+async def read_body(given: dict[bytes, bytes], receive: Receive, most: int) -> bytes:
     """The whole body. Raises `TooLarge` as soon as it is known to be, or `Disconnected`."""
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > most:
-            raise _too_large(most)
+    length = given.get(b"content-length", b"")
+    if length.isdigit() and int(length) > most:
+        raise _too_large(most)
     message = await receive()
     if not message.get("more_body", False) and message["type"] == "http.request":
         return _whole([message.get("body", b"")], most)
@@ -151,6 +248,6 @@ def _too_large(most: int) -> TooLarge:
 
 async def respond(send: Send, status: int, body: bytes, headers: Headers) -> None:
     """Send one whole response."""
-    length = (b"content-length", b"%d" % len(body))
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -7,6 +7,7 @@ named, and it sends 5xx again three times, so what a caller did wrong is always 
 import json
 import math
 
+from featureserver.admission import Overloaded
 from featureserver.plan import NameCollision
 from registry.kernel import errors
 
@@ -25,6 +26,10 @@ class WrongType(errors.Invalid):
     """The body says that it is not JSON."""
 
 
+class WrongEncoding(errors.Invalid):
+    """The body is packed in a way that this server does not read."""
+
+
 _NOT_FOUND = {
     "feature service": (404, "FeatureServiceNotFoundException"),
     "feature view": (404, "FeatureViewNotFoundException"),
@@ -34,6 +39,8 @@ _BY_CLASS: tuple[tuple[type[errors.FieldhouseError], int, str], ...] = (
     (TooLarge, 413, "FeastError"),
     (WrongMethod, 405, "FeastError"),
     (WrongType, 415, "FeastError"),
+    (WrongEncoding, 415, "FeastError"),
+    (Overloaded, 429, "FeastError"),
     (NameCollision, 422, "FeatureNameCollisionError"),
     (errors.NotFound, 404, "FeastObjectNotFoundException"),
     (errors.Gone, 410, "FeastObjectNotFoundException"),

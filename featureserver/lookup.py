@@ -11,14 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from featureserver.answer import OUTSIDE_MAX_AGE, Column, settle
+from featureserver.answer import (
+    OUTSIDE_MAX_AGE,
+    Column,
+    settle,
+    settle_as_feast,
+    stand_ins,
+)
 from featureserver.instants import micros_of
 from featureserver.on_demand import run_transform
 from featureserver.plan import Plan
 from featureserver.ports import AsyncReader, OnlineStore
 from featureserver.state import PlanBook
+from featureserver.usage import Usage
 from registry.kernel.clock import Clock, system_clock
-from registry.kernel.errors import Invalid, Refused, nearest_names
+from registry.kernel.errors import Invalid, Refused, Unavailable, nearest_names
 from registry.kernel.types import NUMERIC
 
 Entities = Mapping[str, Sequence[Any]]
@@ -26,12 +33,16 @@ Entities = Mapping[str, Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """n rows of answers: the entities as given, then one `Column` per feature in request order."""
+    """n rows of answers: the entities as given, then one `Column` per feature in request order.
+
+    `degraded` means that the store did not answer and all values are defaults, by policy.
+    """
 
     plan: Plan
     at: datetime
     entities: Mapping[str, list[Any]]
     columns: tuple[Column, ...]
+    degraded: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -92,12 +103,15 @@ class Lookup:
         clock: Clock = system_clock,
         reader: AsyncReader | None = None,
         resources: ExitStack | None = None,
+        caller: str = "(in process)",
     ) -> None:
         self.plans = plans
         self.store = store
         self.clock = clock
         self.reader = reader
         self.resources = resources or ExitStack()
+        self.usage = Usage()
+        self.caller = caller
 
     def close(self) -> None:
         """Let go of what was opened for this lookup: its store, an embedded Redis."""
@@ -133,7 +147,7 @@ class Lookup:
         `Unavailable`.
         """
         question = ask(self.plan(features, full_feature_names=full_feature_names), entities)
-        return answer(question, self.store.read(question.keys), at or self.clock())
+        return self._answered(question, at)
 
     async def get_async(
         self,
@@ -144,17 +158,33 @@ class Lookup:
     ) -> LookupResult:
         """`get` for an event loop."""
         question = ask(self.plan(features, full_feature_names=full_feature_names), entities)
-        return answer(question, await self._read(question.keys), self.clock())
+        return await self._answered_async(question)
 
     def matrix(self, plan: Plan, entities: Entities, *, at: datetime | None = None) -> Matrix:
         """Features as float64 [n, k]; raises `Refused` when one of them is not a number."""
         question = ask(self._current(plan), entities)
-        return to_matrix(answer(question, self.store.read(question.keys), at or self.clock()))
+        return to_matrix(self._answered(question, at))
 
     async def matrix_async(self, plan: Plan, entities: Entities) -> Matrix:
         """`matrix` for an event loop."""
         question = ask(self._current(plan), entities)
-        return to_matrix(answer(question, await self._read(question.keys), self.clock()))
+        return to_matrix(await self._answered_async(question))
+
+    def _answered(self, question: Question, at: datetime | None) -> LookupResult:
+        self.usage.note(question.plan, self.caller, question.count)
+        try:
+            found = self.store.read(question.keys)
+        except Unavailable as error:
+            return answer_without(question, at or self.clock(), error)
+        return answer(question, found, at or self.clock())
+
+    async def _answered_async(self, question: Question) -> LookupResult:
+        self.usage.note(question.plan, self.caller, question.count)
+        try:
+            found = await self._read(question.keys)
+        except Unavailable as error:
+            return answer_without(question, self.clock(), error)
+        return answer(question, found, self.clock())
 
     async def _read(self, keys: Sequence[bytes]) -> list[bytes | None]:
         if self.reader is None:
@@ -184,8 +214,16 @@ def ask(plan: Plan, entities: Entities) -> Question:
     return Question(plan, rows, len(next(iter(rows.values()), ())), keys, nulls)
 
 
-def answer(question: Question, found: Sequence[bytes | None], now: datetime) -> LookupResult:
-    """Decode what the store gave (one value per key asked) and settle every status at `now`."""
+def answer(
+    question: Question,
+    found: Sequence[bytes | None],
+    now: datetime,
+    feast_answers: bool = False,
+) -> LookupResult:
+    """Decode what the store gave (one value per key asked) and settle every status at `now`.
+
+    `feast_answers` gives what Feast's own server would: see `answer.settle_as_feast`.
+    """
     plan, count, now_micros = question.plan, question.count, micros_of(now)
     columns: list[Column] = []
     at = 0
@@ -197,10 +235,30 @@ def answer(question: Question, found: Sequence[bytes | None], now: datetime) -> 
             raw = list(raw)
             for row in nulls:  # ascending, so each lands in its place
                 raw.insert(row, None)
-        columns += settle(view, view.decoder.decode(raw), now_micros)
+        decoded = view.decoder.decode(raw)
+        columns += (
+            settle_as_feast(view, decoded) if feast_answers else settle(view, decoded, now_micros)
+        )
     if plan.transforms:
         columns += _transformed(question, columns)
     return LookupResult(plan, now, question.entities, plan.pick(columns))
+
+
+def answer_without(question: Question, now: datetime, error: Unavailable) -> LookupResult:
+    """The answer when the store does not: defaults, if every feature read has policy "default".
+
+    Otherwise raises `error`: nobody is told a value that no policy allows.
+    """
+    columns: list[Column] = []
+    for view in question.plan.views:
+        made = stand_ins(view, question.count)
+        if made is None:
+            raise error
+        columns += made
+    if question.plan.transforms:
+        columns += _transformed(question, columns)
+    picked = question.plan.pick(columns)
+    return LookupResult(question.plan, now, question.entities, picked, degraded=True)
 
 
 def _transformed(question: Question, columns: list[Column]) -> list[Column]:

@@ -1,54 +1,104 @@
-"""Prometheus metrics of one feature server. Names here; no decision is made from them."""
+"""Counts as Prometheus tells them. Names and help here; counting is in `tally`."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-# Seconds, from 10 µs: a lookup's stages are that short.
-BUCKETS = (
-    *(0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005),
-    *(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+from prometheus_client.core import (
+    CollectorRegistry,
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
 )
-STAGES = ("read", "plan", "store", "answer")
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from featureserver.tally import BUCKETS, Durations, Tally
 
 
-class Metrics:
-    """Counters and histograms under one registry of their own, so that apps in one process part."""
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """What is so now: the published state's number and age in seconds, None when there is none."""
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "fieldhouse_lookup_requests_total",
-            "Lookups answered over HTTP, by feature service and status.",
-            ("service", "status"),
-            registry=self.registry,
-        )
-        self.rows = Counter(
-            "fieldhouse_lookup_rows_total", "Entities looked up.", registry=self.registry
-        )
-        self.invalid = Counter(
-            "fieldhouse_lookup_invalid_values_total",
-            "Values answered INVALID: unreadable rows, quarantined features, failed functions.",
-            registry=self.registry,
-        )
-        self.published = Gauge(
+    published: int | None
+    age_seconds: float | None
+    waiting: int
+
+
+def exposition(tally: Tally, gauges: Gauges) -> bytes:
+    """The exposition text."""
+    registry = CollectorRegistry()
+    registry.register(_Once([*_counts(tally), *_gauges(gauges)]))
+    return generate_latest(registry)
+
+
+class _Once(Collector):
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _counts(tally: Tally) -> Iterable[Metric]:
+    requests = CounterMetricFamily(
+        "fieldhouse_lookup_requests",
+        "Lookups answered over HTTP, by feature service and status.",
+        labels=("service", "status"),
+    )
+    for service, by_status in tally.requests.items():
+        for status, count in by_status.items():
+            requests.add_metric((service, str(status)), count)
+    yield requests
+    yield _counter("fieldhouse_lookup_rows", "Entities looked up.", tally.rows)
+    yield _counter(
+        "fieldhouse_lookup_invalid_values",
+        "Values answered INVALID: unreadable rows, quarantined features, failed functions.",
+        tally.invalid,
+    )
+    yield _counter(
+        "fieldhouse_lookup_degraded",
+        "Lookups answered from defaults because Redis did not answer.",
+        tally.degraded,
+    )
+    stages = HistogramMetricFamily(
+        "fieldhouse_lookup_seconds",
+        "Time of a lookup over HTTP by stage: read the body, plan and encode keys, wait for the "
+        "store, decode and render; and the whole of it.",
+        labels=("stage",),
+    )
+    for stage, durations in tally.stages.items():
+        stages.add_metric((stage,), _buckets(durations), sum_value=durations.seconds)
+    yield stages
+
+
+def _gauges(gauges: Gauges) -> Iterable[Metric]:
+    if gauges.published is not None:
+        yield GaugeMetricFamily(
             "fieldhouse_published_number",
             "The published state that lookups obey.",
-            registry=self.registry,
+            value=gauges.published,
         )
-        self.state_age = Gauge(
+    if gauges.age_seconds is not None:
+        yield GaugeMetricFamily(
             "fieldhouse_published_age_seconds",
             "How long ago the registry last confirmed that state.",
-            registry=self.registry,
+            value=gauges.age_seconds,
         )
-        stages = Histogram(
-            "fieldhouse_lookup_seconds",
-            "Time of a lookup over HTTP by stage: read the body, plan and encode keys, wait for "
-            "the store, decode and render.",
-            ("stage",),
-            buckets=BUCKETS,
-            registry=self.registry,
-        )
-        self.stages = {stage: stages.labels(stage) for stage in STAGES}
+    yield GaugeMetricFamily(
+        "fieldhouse_lookup_waiting",
+        "Lookups under way in the worker that was asked.",
+        value=gauges.waiting,
+    )
 
-    def text(self) -> bytes:
-        """The exposition text."""
-        return generate_latest(self.registry)
+
+def _counter(name: str, told: str, value: float) -> Metric:
+    return CounterMetricFamily(name, told, value=value)
+
+
+def _buckets(durations: Durations) -> list[tuple[str, float]]:
+    total, found = 0, []
+    for bound, count in zip((*BUCKETS, float("inf")), durations.counts, strict=True):
+        total += count
+        found.append(("+Inf" if bound == float("inf") else str(bound), float(total)))
+    return found

@@ -1,4 +1,4 @@
-"""The description of the hot route, which FastAPI does not see, for the OpenAPI document."""
+"""The descriptions of the plain routes, which FastAPI does not see, for the OpenAPI document."""
 
 from typing import Any
 
@@ -29,7 +29,6 @@ _REQUEST = {
         "full_feature_names": {"type": "boolean", "default": False},
         "include_feature_view_version_metadata": {"type": "boolean", "default": False},
     },
-    "example": {"feature_service": "flight_delay", "entities": {"origin": ["JFK", "LGA"]}},
 }
 _RESPONSE = {
     "type": "object",
@@ -59,20 +58,125 @@ _RESPONSE = {
     },
 }
 
+_EXAMPLE_ANSWER = {
+    "results": [
+        {
+            "values": ["JFK", "LGA"],
+            "statuses": ["PRESENT", "PRESENT"],
+            "event_timestamps": ["1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"],
+        },
+        {
+            "values": [11.5, None],
+            "statuses": ["PRESENT", "NOT_FOUND"],
+            "event_timestamps": ["2013-10-01T11:00:00Z", "1970-01-01T00:00:00Z"],
+        },
+    ],
+    "metadata": {"feature_names": ["origin", "wind_speed"]},
+}
+_REQUEST_EXAMPLES = {
+    "service": {
+        "summary": "a feature service",
+        "value": {"feature_service": "flight_delay", "entities": {"origin": ["JFK", "LGA"]}},
+    },
+    "references": {
+        "summary": "features by reference, full names in the answer",
+        "value": {
+            "features": ["airport_weather:wind_speed", "airport_weather:visibility"],
+            "entities": {"origin": ["JFK"]},
+            "full_feature_names": True,
+        },
+    },
+}
+_HEADERS: dict[str, Any] = {
+    name: {"schema": {"type": "string"}, "description": told}
+    for name, told in {
+        "X-Request-Id": "the caller's own, or one made here",
+        "Deprecation": "RFC 9745, when a deprecated feature is served",
+        "Sunset": "RFC 8594, the first one",
+        "Fieldhouse-Deprecated": "each deprecated feature and what replaces it",
+        "Fieldhouse-Registry-Silent-Since": "the registry has not answered since then",
+        "Fieldhouse-Degraded": "Redis does not answer; all values are defaults, by policy",
+    }.items()
+}
+
+
+def _header(name: str, told: str, **schema: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": told,
+        "schema": {"type": "string", **schema},
+    }
+
+
 GET_ONLINE_FEATURES: dict[str, Any] = {
     "post": {
         "summary": "Look features up",
         "description": "`results[i]` belongs to `metadata.feature_names[i]`: entities first, then "
-        "features in the order of the request. Deprecated features add the headers Deprecation, "
-        "Sunset and Fieldhouse-Deprecated.",
+        "features in the order of the request.",
         "operationId": "get_online_features",
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _REQUEST}}},
+        "parameters": [
+            _header("X-Request-Id", "echoed in the answer and written in logs"),
+            _header("Fieldhouse-Caller", "who asks, for counts of use; else User-Agent's first"),
+            _header("Fieldhouse-Feast-Answers", "answer as Feast does", enum=["true", "false"]),
+            _header("Content-Encoding", "gzip, when the body is", enum=["gzip", "identity"]),
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _REQUEST, "examples": _REQUEST_EXAMPLES}},
+        },
         "responses": {
             "200": {
                 "description": "values, statuses and event times",
-                "content": {"application/json": {"schema": _RESPONSE}},
+                "headers": _HEADERS,
+                "content": {
+                    "application/json": {"schema": _RESPONSE, "example": _EXAMPLE_ANSWER},
+                    "application/vnd.apache.arrow.stream": {
+                        "schema": {"type": "string", "format": "binary"}
+                    },
+                },
             },
-            **dict.fromkeys(("404", "409", "410", "413", "415", "422", "500", "503"), _ERROR),
+            **dict.fromkeys(
+                ("404", "405", "409", "410", "413", "415", "422", "429", "500", "503"), _ERROR
+            ),
         },
     }
+}
+_READY = {
+    "type": "object",
+    "required": ["ready"],
+    "properties": {
+        "ready": {"type": "boolean"},
+        "published": {"type": "integer", "nullable": True},
+        "published_age_seconds": {"type": "number", "nullable": True},
+        "registry_silent_since": {"type": "string", "format": "date-time", "nullable": True},
+        "reason": {"type": "string"},
+    },
+}
+_EMPTY = {"description": "no body"}
+
+
+def _get(summary: str, responses: dict[str, Any]) -> dict[str, Any]:
+    return {"get": {"summary": summary, "responses": responses}}
+
+
+_READY_ANSWER = {
+    "description": "whether lookups can be answered, and why not",
+    "content": {"application/json": {"schema": _READY}},
+}
+PLAIN_ROUTES: dict[str, Any] = {
+    "/get-online-features": GET_ONLINE_FEATURES,
+    "/health": _get(
+        "200 when lookups can be answered, else 503; no body", {"200": _EMPTY, "503": _EMPTY}
+    ),
+    "/health/live": _get("200 while the process runs", {"200": _EMPTY}),
+    "/health/ready": _get(
+        "Whether lookups can be answered, and why not",
+        {"200": _READY_ANSWER, "503": _READY_ANSWER},
+    ),
+    "/metrics": _get(
+        "Prometheus metrics of all workers",
+        {"200": {"description": "text", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+    ),
 }

@@ -42,6 +42,7 @@ class PlannedFeature:
 
     label: str
     ref: str
+    versioned: str
     name: str
     dtype: str
     staleness: str
@@ -121,6 +122,11 @@ class Plan:
     def names(self) -> tuple[str, ...]:
         """The names of the features in the answer, in order."""
         return tuple(self.columns[place].label for place in self.shown)
+
+    @cached_property
+    def used(self) -> tuple[str, ...]:
+        """Every feature that is read or computed for this, as `view:feature@version`."""
+        return tuple(dict.fromkeys(column.versioned for column in self.columns))
 
     @cached_property
     def key_groups(self) -> tuple[tuple[KeySpace, tuple[bytes, ...]], ...]:
@@ -344,6 +350,7 @@ def _planned(feature: PublishedFeature, ref: str, label: str) -> PlannedFeature:
     return PlannedFeature(
         label=label,
         ref=ref,
+        versioned=f"{ref.partition(':')[0].partition('@')[0]}:{feature.name}@{feature.version}",
         name=feature.name,
         dtype=feature.dtype,
         staleness=feature.staleness,

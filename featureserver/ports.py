@@ -50,6 +50,10 @@ class OnlineStore(Protocol):
 
     def write_note(self, namespace: str, name: str, value: bytes) -> None: ...
 
+    def add_note(self, namespace: str, name: str, value: bytes) -> bool:
+        """Write a note unless there is one of that name, in one step; whether it was written."""
+        ...
+
     def drop_note(self, namespace: str, name: str) -> None: ...
 
     def ping(self) -> None:
@@ -63,5 +67,9 @@ class AsyncReader(Protocol):
     """The reading half of an online store, for an event loop. Requests share one connection."""
 
     async def read(self, keys: Sequence[bytes]) -> list[bytes | None]: ...
+
+    async def ping(self) -> None:
+        """Return when the store answers; raises `Unavailable` within the timeout."""
+        ...
 
     async def close(self) -> None: ...

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 Frame = dict[str, list[Any]]
 
@@ -59,12 +59,3 @@ class MaterializeIncremental(BaseModel):
     feature_views: list[str] | None = None
     full_feature_names: bool = False
     version: str | None = None
-
-
-class Health(BaseModel):
-    """What the server says about itself."""
-
-    ready: bool
-    published: int | None = Field(description="number of the published state in force")
-    published_age_seconds: float | None
-    reason: str = ""

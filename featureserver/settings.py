@@ -65,6 +65,24 @@ MAX_BODY_BYTES = Setting(
 DRAIN_SECONDS = Setting(
     "features", "drain_seconds", 10, "how long SIGTERM waits for requests under way"
 )
+WORKERS = Setting("features", "workers", 1, "how many processes answer; a dead one is replaced")
+QUEUE_SECONDS = Setting(
+    "features",
+    "queue_seconds",
+    0.25,
+    "a lookup that would wait longer than this for those before it is answered 429",
+)
+MAX_ROWS = Setting("features", "max_rows", 10_000, "lookups of more entities are answered 422")
+FEAST_ANSWERS = Setting(
+    "features",
+    "feast_answers",
+    False,
+    "answer as Feast's own server does: every status PRESENT, no ttl; also by the request header "
+    "Fieldhouse-Feast-Answers",
+)
+USAGE_SECONDS = Setting(
+    "features", "usage_seconds", 10.0, "how often counts of use are written to the registry"
+)
 
 SETTINGS = (
     URL,
@@ -83,6 +101,11 @@ SETTINGS = (
     LISTEN_SOCKET,
     MAX_BODY_BYTES,
     DRAIN_SECONDS,
+    WORKERS,
+    QUEUE_SECONDS,
+    MAX_ROWS,
+    FEAST_ANSWERS,
+    USAGE_SECONDS,
 )
 
 

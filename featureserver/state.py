@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from featureserver.plan import Plan, TransformCompiler, compile_plan
 from registry.core.published import Published
-from registry.kernel.errors import Unavailable
+from registry.kernel.errors import FieldhouseError, Unavailable
 from registry.ports import PublishedReader
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ class PlanBook:
     `refresh_seconds` is how old a state may be before the registry is asked again,
     `max_age_seconds` how long one may serve when it does not answer. `polled` true means that
     somebody calls `refresh` in the background, so that no lookup ever waits for the registry.
+    `silent` says that the registry did not answer when it was last asked.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class PlanBook:
         self.polled = False
         self._asked_at = 0.0
         self._confirmed_at = 0.0
+        self.silent = False
 
     def plan(self, request: str | Sequence[str], full_feature_names: bool = False) -> Plan:
         """The plan for a feature service (str) or references, of the state in force.
@@ -85,20 +87,26 @@ class PlanBook:
     def refresh(self) -> None:
         """Ask the registry now. Keeps the last state when it does not answer.
 
-        Raises `Unavailable` when there is no last state either.
+        Raises what the registry raised when there is no last state either.
         """
         now = self._monotonic()
         self._asked_at = now
         try:
             self._state = self._reader()
             self._confirmed_at = now
-        except Unavailable as error:
+        except FieldhouseError as error:
             if self._state is None:
                 raise
-            logger.warning(
-                f"the registry does not answer; state {self._state.number} serves on: {error}",
-                extra={"action": "published:stale", "age_seconds": now - self._confirmed_at},
-            )
+            if not self.silent:
+                logger.warning(
+                    f"the registry does not answer; state {self._state.number} serves on: {error}",
+                    extra={"action": "published:stale", "age_seconds": now - self._confirmed_at},
+                )
+            self.silent = True
+        else:
+            if self.silent:
+                logger.info("the registry answers again", extra={"action": "published:fresh"})
+            self.silent = False
 
     @property
     def age_seconds(self) -> float:

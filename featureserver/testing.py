@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from featureserver.bootstrap import compile_transform
 from featureserver.keys import key_space
 from featureserver.lookup import Lookup
+from featureserver.plans import compile_transform
 from featureserver.ports import OnlineStore
 from featureserver.redis_server import embedded_redis
 from featureserver.rows import pack

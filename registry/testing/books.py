@@ -6,7 +6,7 @@ from typing import Any
 from registry.core.audit import Event
 from registry.kernel.clock import Clock, FixedClock
 from registry.kernel.errors import Conflict, NotFound
-from registry.ports import DatasetRecord, ModelRecord, Watermark
+from registry.ports import DatasetRecord, ModelRecord, UsageRecord, Watermark
 from registry.testing.builders import NOON
 
 
@@ -21,6 +21,23 @@ class InMemoryWatermarks:
 
     def write(self, mark: Watermark) -> None:
         self._marks[mark.view_key, mark.generation] = mark
+
+
+class InMemoryUsage:
+    """A `UsageBook` in a dict."""
+
+    def __init__(self) -> None:
+        self._records: dict[tuple[str, str, str], UsageRecord] = {}
+
+    def add(self, records: Sequence[UsageRecord]) -> None:
+        for one in records:
+            key = (one.ref, one.service, one.caller)
+            known = self._records.get(key)
+            self._records[key] = one if known is None else known.plus(one)
+
+    def all(self, ref: str | None = None) -> Sequence[UsageRecord]:
+        found = [one for one in self._records.values() if ref in (None, one.ref)]
+        return sorted(found, key=lambda one: (-one.requests, one.ref, one.service))
 
 
 class InMemoryDatasets:

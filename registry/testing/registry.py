@@ -7,7 +7,12 @@ from registry.core.published import Published
 from registry.kernel.clock import Clock, FixedClock
 from registry.kernel.errors import Forbidden, Unauthorized
 from registry.ports import Principal
-from registry.testing.books import InMemoryDatasets, InMemoryModels, InMemoryWatermarks
+from registry.testing.books import (
+    InMemoryDatasets,
+    InMemoryModels,
+    InMemoryUsage,
+    InMemoryWatermarks,
+)
 from registry.testing.builders import NOON
 
 
@@ -28,6 +33,7 @@ class InMemoryRegistry:
         self.clock = clock or FixedClock(NOON)
         self.watermarks = InMemoryWatermarks()
         self.datasets = InMemoryDatasets()
+        self.usage = InMemoryUsage()
         self.models = InMemoryModels(lambda: self.clock())
 
     def published(self) -> Published:

@@ -17,9 +17,11 @@ import pytest
 import uvicorn
 
 from featureserver.app import Parts, create_app
-from featureserver.bootstrap import compile_transform, open_materializer
+from featureserver.bootstrap import open_materializer
+from featureserver.endpoints import Limits
 from featureserver.listen import listen_tcp, listen_unix
 from featureserver.lookup import Lookup
+from featureserver.plans import compile_transform
 from featureserver.push import Pusher
 from featureserver.redis_server import embedded_redis, socket_path
 from featureserver.server import address_of
@@ -119,8 +121,8 @@ def parts_over(store, url, published_now, **more):
     return Parts(
         lookup=Lookup(plans, store, FixedClock(NOON), reader),
         reader=reader,
-        pusher=Pusher(published_now, store),
-        max_body_bytes=100_000,
+        pusher=lambda: Pusher(published_now, store),
+        limits=Limits(body_bytes=100_000),
         **{**refused, **more},
     )
 
@@ -378,10 +380,10 @@ def test_materialize_answers_null_and_fills_the_store(client):
     assert later.json() == {"status": "accepted", "feature_views": ["batch"]}
 
 
-def test_bad_bodies_of_other_routes_are_fastapis_own_422(client):
+def test_bad_bodies_of_other_routes_are_told_in_feasts_format(client):
     response = client.post("/push", json={"df": 1}, headers=OPERATOR)
     assert response.status_code == 422
-    assert "detail" in response.json()
+    assert "push_source_name: Field required" in feast_error(response)[1]
 
 
 def test_health_is_200_and_empty(client):

@@ -13,7 +13,7 @@ import pytest
 CODE = """
 import sys, time
 from pathlib import Path
-from featureserver.bootstrap import open_app
+from featureserver.hosting import host_app
 from featureserver.listen import listen_tcp, listen_unix
 from featureserver.server import address_of, serve
 from registry.kernel.settings import Settings
@@ -23,7 +23,7 @@ folder = Path(sys.argv[1])
 settings = Settings(folder, None, {"clock": {"instant": "2013-10-01T12:00:00Z"}}, {})
 registry = InMemoryRegistry(published(view("v", [feature("f")])))
 sockets = [listen_tcp("127.0.0.1", 0), listen_unix(folder / "f.sock")]
-with open_app(settings, registry) as app:
+with host_app(settings, registry) as app:
     print(address_of(sockets[0]), flush=True)
     serve(app, sockets, 5)
 print("unwound", flush=True)

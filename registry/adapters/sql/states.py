@@ -1,13 +1,12 @@
 """Namespace states and published states in SQL. Writes only the rows that differ."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from registry.adapters.sql import tables as t
-from registry.adapters.sql.codec import from_blob, from_text, instant_text, to_blob, to_text
+from registry.adapters.sql.codec import from_text, instant_text, to_blob, to_text
 from registry.core.definitions import Entity
 from registry.core.duplication import KnownFeature, known_feature
 from registry.core.published import Published
@@ -120,23 +119,6 @@ def save_published(connection: sa.Connection, published: Published) -> None:
             body=to_blob(published),
         )
     )
-
-
-def published_number(connection: sa.Connection, namespace: str) -> int:
-    """The newest published number; 0 when nothing was published."""
-    query = sa.select(sa.func.max(t.published.c.number)).where(t.published.c.namespace == namespace)
-    return connection.execute(query).scalar() or 0
-
-
-def load_published(
-    connection: sa.Connection, namespace: str, at: datetime | None = None
-) -> Published | None:
-    """The newest published state, or the one that was in force at an instant."""
-    query = sa.select(t.published.c.body).where(t.published.c.namespace == namespace)
-    if at is not None:
-        query = query.where(t.published.c.at <= instant_text(at))
-    body = connection.execute(query.order_by(t.published.c.number.desc()).limit(1)).scalar()
-    return None if body is None else from_blob(body, Published, f"published state of {namespace}")
 
 
 def live_features(connection: sa.Connection) -> Iterator[tuple[str, FeatureRecord]]:

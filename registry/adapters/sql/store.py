@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from registry.adapters.sql import audit_log, books, proposal_log, states, tokens
+from registry.adapters.sql import audit_log, books, proposal_log, published_reader, states, tokens
 from registry.adapters.sql import sketches as sketch_rows
 from registry.adapters.sql.database import Database
 from registry.core.audit import ChainedEvent, Checkpoint, Event
@@ -33,7 +33,7 @@ class SqlTransaction:
         states.save_state(self._connection, before, after)
 
     def published(self, namespace: str, at: datetime | None = None) -> Published | None:
-        return states.load_published(self._connection, namespace, at)
+        return published_reader.load_published(self._connection, namespace, at)
 
     def publish(self, published: Published) -> None:
         states.save_published(self._connection, published)

@@ -151,3 +151,14 @@ sketch = Table(
     Column("at", String(40), nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
+usage = Table(
+    "usage",
+    metadata,
+    Column("namespace", String(200), primary_key=True),
+    Column("ref", String(450), primary_key=True),
+    Column("service", String(200), primary_key=True),
+    Column("caller", String(200), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("last_at", String(40), nullable=False),
+)
