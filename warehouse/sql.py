@@ -229,8 +229,10 @@ def winners_of_ties(plan: AsOfPlan, bounds: Bounds) -> str:
 
 
 def first_event(plan: AsOfPlan, relation: Relation) -> str:
-    """The ticks of the oldest event of all."""
-    return f"SELECT min({ticks(relation, plan.history.event, plan.unit)}) FROM {relation.text}"
+    """The ticks of the oldest event of all, by the files' statistics where they have them."""
+    name = quote(plan.history.event)
+    event = ticks(relation, plan.history.event, plan.unit)
+    return f"SELECT {event} FROM (SELECT min({name}) AS {name} FROM {relation.text})"
 
 
 def find_tie(plan: AsOfPlan) -> str:

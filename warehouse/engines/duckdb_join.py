@@ -47,7 +47,7 @@ class DuckDBJoin:
         bounds = self._bounds(keys, order, with_expired)
         if keys.table is not None:
             self.cursor.register(sql.CODES, keys.table)
-        newest = NewestRows(order)
+        newest = NewestRows(order, self.plan.history.created is not None)
         with ThreadPoolExecutor(_threads(self.cursor)) as pool:
             for found in _in_order(pool, order, self._parts(bounds)):
                 newest.offer(found)

@@ -37,7 +37,7 @@ def winners_of(order: SpineOrder, part: Part) -> Winners:
     """The newest row per slot among one part's rows. Touches nothing shared: run it in threads."""
     seen = part.event if part.seen is None else part.seen
     marks = order.marks_of(part.codes, seen)
-    sort = np.argsort(marks)
+    sort = _sort_by_code(part.codes) if _rises(seen) else np.argsort(marks)
     slots = order.slots_of(marks[sort])
     if part.created is None and part.seen is None and order.exact(seen):
         stamps = marks[sort]
@@ -45,6 +45,24 @@ def winners_of(order: SpineOrder, part: Part) -> Winners:
     else:
         sort, slots, same = _by_times(part, sort, slots)
     return _last_of_each(part, sort, slots, same)
+
+
+def _rises(times: Int64s) -> bool:
+    return bool((times[1:] >= times[:-1]).all())
+
+
+def _sort_by_code(codes: Int64s) -> Int64s:
+    """Order by code, rows of one code as they stand: for parts that are in order of time already.
+
+    Sixteen bits at a time, since numpy sorts those by counting, three times as fast as all of them.
+    """
+    sort = np.argsort(codes.astype(np.uint16), kind="stable")
+    greatest = int(codes.max(initial=0))
+    shift = 16
+    while greatest >> shift:
+        sort = sort[np.argsort((codes[sort] >> shift).astype(np.uint16), kind="stable")]
+        shift += 16
+    return sort
 
 
 def _by_times(
@@ -77,26 +95,35 @@ def _last_of_each(part: Part, sort: Int64s, slots: Int64s, same: npt.NDArray[np.
 
 
 class NewestRows:
-    """Per slot the newest row offered so far: newest by event, then by created time."""
+    """Per slot the newest row offered so far: newest by event, then by created time.
 
-    def __init__(self, order: SpineOrder) -> None:
+    Without created times, `created` is the array of events itself.
+    """
+
+    def __init__(self, order: SpineOrder, with_created: bool) -> None:
         self.order = order
         self.event = np.zeros(order.count, dtype=np.int64)
-        self.created = np.zeros(order.count, dtype=np.int64)
+        self.created = np.zeros(order.count, dtype=np.int64) if with_created else self.event
         self.position = np.full(order.count, -1, dtype=np.int64)
         self.tied = np.zeros(order.count, dtype=bool)
 
     def offer(self, found: Winners) -> None:
         """Keep those of a part that are newer than what is here."""
         at = found.slots
-        event, created, empty = self.event[at], self.created[at], self.position[at] < 0
-        equal = ~empty & (found.event == event) & (found.created == created)
-        newer = empty | (found.event > event)
-        newer |= (found.event == event) & (found.created > created)
-        self.tied[at[equal]] = True
+        event, empty = self.event[at], self.position[at] < 0
+        newer, equal = found.event > event, found.event == event
+        if self.created is not self.event:
+            created = self.created[at]
+            newer |= equal & (found.created > created)
+            equal &= found.created == created
+        equal &= ~empty
+        newer |= empty
+        if equal.any():
+            self.tied[at[equal]] = True
         keep = at[newer]
         self.event[keep] = found.event[newer]
-        self.created[keep] = found.created[newer]
+        if self.created is not self.event:
+            self.created[keep] = found.created[newer]
         self.position[keep] = found.position[newer]
         self.tied[keep] = found.tied[newer]
 

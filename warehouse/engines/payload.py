@@ -26,6 +26,7 @@ FILE_SHIFT = 40
 
 _PART_ROWS = 131_072
 _BUFFER_BYTES = 1 << 20
+_SMALL_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class _Group:
     """A row group and the rows wanted of it, counted from its first."""
 
     file: str
+    metadata: pq.FileMetaData
     number: int
     rows: Int64s
 
@@ -134,16 +136,46 @@ def _groups_of(file: str, rows: Int64s) -> Iterator[_Group]:
     bounds = np.searchsorted(rows, edges)
     for group, (start, end) in enumerate(pairwise(bounds)):
         if start < end:
-            yield _Group(file, group, rows[start:end] - edges[group])
+            yield _Group(file, metadata, group, rows[start:end] - edges[group])
 
 
 def _read(group: _Group, columns: list[str]) -> list[pa.RecordBatch]:
     """The wanted rows of a row group, in parts."""
     found, start = [], 0
-    with pq.ParquetFile(group.file, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:
-        for batch in file.iter_batches(_PART_ROWS, [group.number], columns, use_threads=False):
+    small = group.metadata.row_group(group.number).total_byte_size <= _SMALL_BYTES
+    buffer = 0 if small else _BUFFER_BYTES
+    with pq.ParquetFile(
+        group.file, metadata=group.metadata, pre_buffer=False, buffer_size=buffer
+    ) as file:
+        for batch in _parts(file, group, columns, small):
             low, high = np.searchsorted(group.rows, [start, start + batch.num_rows])
             if low < high:
-                found.append(batch.take(pa.array(group.rows[low:high] - start)))
+                found.append(_take(batch, group.rows[low:high] - start))
             start += batch.num_rows
     return found
+
+
+def _parts(
+    file: pq.ParquetFile, group: _Group, columns: list[str], small: bool
+) -> Iterator[pa.RecordBatch]:
+    """A small row group at once, which is faster; a large one some rows at a time."""
+    if small:
+        yield from file.read_row_group(group.number, columns, use_threads=False).to_batches()
+        return
+    yield from file.iter_batches(_PART_ROWS, [group.number], columns, use_threads=False)
+
+
+def _take(batch: pa.RecordBatch, rows: Int64s) -> pa.RecordBatch:
+    """Some rows of a batch; numbers without nulls by numpy, which needs half the time for them."""
+    places = pa.array(rows)
+    arrays = [
+        pa.array(column.to_numpy()[rows], column.type)
+        if not column.null_count and _is_number(column.type)
+        else column.take(places)
+        for column in batch.columns
+    ]
+    return pa.record_batch(arrays, names=batch.schema.names)
+
+
+def _is_number(arrow: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(arrow) or pa.types.is_floating(arrow))

@@ -74,5 +74,5 @@ def order_spine(rows: int, positions: Int64s, codes: Int64s, times: Int64s, low:
     else:
         moments = times - low
     marks = (codes << bits) | moments
-    sort = np.argsort(marks, kind="stable")
+    sort = np.argsort(marks)
     return SpineOrder(rows, positions[sort], times[sort], marks[sort], bits, low, ranks)

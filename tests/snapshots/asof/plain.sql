@@ -1,4 +1,4 @@
-SELECT min(epoch_us("at"::TIMESTAMP)) FROM read_parquet(['/warehouse/past.parquet']);
+SELECT epoch_us("at"::TIMESTAMP) FROM (SELECT min("at") AS "at" FROM read_parquet(['/warehouse/past.parquet']));
 
 SELECT c.code AS code, event, pos FROM (SELECT * FROM (SELECT ((file_index::BIGINT << 40) + file_row_number) AS pos, TRY_CAST("id" AS BIGINT) AS k0, CAST("name" AS VARCHAR) AS k1, epoch_us("at"::TIMESTAMP) AS event, coalesce(epoch_us("at"::TIMESTAMP), epoch_us("at"::TIMESTAMP)) AS created FROM read_parquet(['/warehouse/past.parquet']) WHERE "at" <= make_timestamp(3600086400000000)::TIMESTAMP AND "at" >= make_timestamp(-86400000000)::TIMESTAMP) WHERE k0 IS NOT NULL AND k1 IS NOT NULL AND event IS NOT NULL) h JOIN fh_codes c ON h.k0 = c.k0 AND h.k1 = c.k1 WHERE event <= 3600000000000000 AND event >= 0;
 
