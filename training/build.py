@@ -126,7 +126,10 @@ class Training:
     def verify(self, name: str, live: bool = False) -> Verification:
         """Build the set again from its snapshots and compare it exactly; with `live`, also say
         which sources have moved on since."""
-        return verify_set(self.load(name), self.engine, self.snapshots, live)
+        made = self.load(name)
+        record = next((r for r in self.registry.datasets.all() if r.name == name), None)
+        known = None if record is None else record.manifest_digest
+        return verify_set(made, self.engine, self.snapshots, live, known)
 
     def diff(self, left: str, right: str) -> DatasetDiff:
         """How the second set differs from the first."""

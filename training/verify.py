@@ -34,11 +34,18 @@ class Verification:
 
 
 def verify_set(
-    made: TrainingSet, engine: Engine, store: SnapshotStore, live: bool = False
+    made: TrainingSet,
+    engine: Engine,
+    store: SnapshotStore,
+    live: bool = False,
+    registered: str | None = None,
 ) -> Verification:
-    """Compare the stored data, and the data rebuilt from snapshots, with the manifest's hash."""
+    """Compare the stored data, and the data rebuilt from snapshots, with the manifest's hash, and
+    the manifest with the digest that the registry knows it by, if it does."""
     damaged = list(_damaged_snapshots(made.manifest, store))
     rebuilt = None if damaged else _rebuild(made.manifest, engine, store)
+    if registered not in (None, made.digest):
+        damaged.insert(0, f"the registry knows another manifest, {registered}")
     try:
         stored = content_hash(made.to_arrow().to_reader())
     except Corrupt as error:

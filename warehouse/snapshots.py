@@ -59,9 +59,8 @@ class SnapshotStore:
                     writer.write_batch(batch, row_group_size=ROW_GROUP_ROWS)
             digest = content.digest()
             path = self._path(digest)
-            if self.fresh is not None and not path.exists():
-                self.fresh.append(path)
-            file.replace(path)  # by the same content, so a damaged one is mended
+            if not self._has(path, content.rows):
+                self._place(file, path)
         return Snapshot(digest, content.rows, path)
 
     def find(self, digest: str) -> Snapshot:
@@ -109,6 +108,21 @@ class SnapshotStore:
             for path in () if dry_run else paths:
                 path.unlink(missing_ok=True)
         return paths
+
+    def _has(self, path: Path, rows: int) -> bool:
+        """Whether a snapshot is there and, by its end, whole. One cut short is written again."""
+        try:
+            return bool(pq.read_metadata(path).num_rows == rows)
+        except (OSError, pa.ArrowInvalid):
+            path.unlink(missing_ok=True)
+            return False
+
+    def _place(self, file: Path, path: Path) -> None:
+        """Put a file in its place, unless somebody else just did: it may be being read."""
+        with suppress(FileExistsError):
+            path.hardlink_to(file)
+            if self.fresh is not None:
+                self.fresh.append(path)
 
     def _drop(self, paths: Collection[Path], referenced: Collection[str]) -> None:
         for path in self._unreferenced(paths, referenced):

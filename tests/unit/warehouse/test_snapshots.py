@@ -48,3 +48,39 @@ def test_a_full_disk_is_one_error(tmp_path: Path) -> None:
 def test_a_missing_snapshot_is_said(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no snapshot 'abc'"):
         SnapshotStore(tmp_path).find("sha256:abc")
+
+
+def test_a_snapshot_that_was_cut_short_is_written_again(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path)
+    kept = store.keep(TABLE.to_reader())
+    kept.path.write_bytes(kept.path.read_bytes()[:50])
+    assert store.keep(TABLE.to_reader()) == kept
+    assert store.read(kept.digest).equals(TABLE)
+
+
+def test_a_snapshot_that_is_there_is_left_alone_since_it_may_be_being_read(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path)
+    before = store.keep(TABLE.to_reader()).path.stat()
+    after = store.keep(TABLE.to_reader()).path.stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+def test_what_a_failed_build_wrote_goes_unless_something_refers_to_it(tmp_path: Path) -> None:
+    store, kept = SnapshotStore(tmp_path), []
+    with (
+        pytest.raises(RuntimeError),
+        store.building(lambda: [kept[1].digest]) as building,
+    ):
+        kept += [building.keep(TABLE.slice(n).to_reader()) for n in range(2)]
+        raise RuntimeError
+    assert [one.path.exists() for one in kept] == [False, True]
+
+
+def test_what_a_failed_build_wrote_stays_while_another_builds(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path)
+    with store.building(list):
+        with pytest.raises(RuntimeError), store.building(list) as building:
+            kept = building.keep(TABLE.to_reader())
+            raise RuntimeError
+        assert kept.path.exists()
+    assert store.sweep(list) == [kept.path]
