@@ -14,9 +14,9 @@ from serving.wire import encode_request
 from tests.model_room import (
     AUTHOR,
     OPERATOR,
-    OWNER,
     QUICK,
     SCORE,
+    approved,
     evidence,
     flights,
     looked_up_parts,
@@ -47,8 +47,9 @@ def test_a_good_candidate_goes_from_package_to_champion_on_one_report(room, tmp_
         f"reports/delay/{record.version}/{report.digest[7:19]}", "report.html"
     )
     assert b"better.auc" in page and b"polyline" in page
-    approved = room.approve("delay", record.version, OWNER, "all green")
-    assert approved.facts["report_digest"] == report.digest
+    words = approved(room, record).facts["approvals"]
+    assert [word["approval"]["report_digest"] for word in words] == [report.digest] * 2
+    assert words[1]["approval"]["profile_digest"] == report.resources.digest
     assert room.promote("delay", record.version, OPERATOR).state == "champion"
 
 
