@@ -90,17 +90,25 @@ def pack(
 
     Raises `Invalid`, naming the column, for a value that is not of its column's type.
     """
+    wire = {name: _wire(name, dtype, values.get(name)) for name, dtype in schema.columns}
+    made = None if created is None else micros_of(created)
+    return pack_wire(schema, wire, micros_of(event), made)
+
+
+def pack_wire(
+    schema: RowSchema, values: Mapping[str, Any], event: int, created: int | None = None
+) -> bytes:
+    """Pack wire values by column name; absent and None are null. Times are microseconds."""
     layout = layout_of(schema)
-    wire = [_wire(name, dtype, values.get(name)) for name, dtype in schema.columns]
+    wire = [values.get(name) for name, _ in schema.columns]
     parts = [
         b"" if wire[i] is None else encoder(schema.columns[i][1])(wire[i]) for i in layout.variable
     ]
-    event_micros = micros_of(event)
     head = layout.head.pack(
         LAYOUT,
         schema.version,
-        event_micros,
-        event_micros if created is None else micros_of(created),
+        event,
+        event if created is None else created,
         null_bitmap(wire),
         *(0 if wire[i] is None else wire[i] for i in layout.fixed),
         *(0 for _ in layout.variable),

@@ -69,6 +69,10 @@ class InMemoryOnlineStore:
     def write_note(self, namespace: str, name: str, value: bytes) -> None:
         self._notes.setdefault(namespace, {})[name] = value
 
+    def add_note(self, namespace: str, name: str, value: bytes) -> bool:
+        kept = self._notes.setdefault(namespace, {})
+        return kept.setdefault(name, value) is value
+
     def drop_note(self, namespace: str, name: str) -> None:
         self._notes.get(namespace, {}).pop(name, None)
 

@@ -83,6 +83,10 @@ class RedisOnlineStore:
         with self._translated("write the journal"):
             self._client.hset(_notes_key(namespace), name.encode(), value)
 
+    def add_note(self, namespace: str, name: str, value: bytes) -> bool:
+        with self._translated("write the journal"):
+            return bool(self._client.hsetnx(_notes_key(namespace), name.encode(), value))
+
     def drop_note(self, namespace: str, name: str) -> None:
         with self._translated("write the journal"):
             self._client.hdel(_notes_key(namespace), name.encode())
