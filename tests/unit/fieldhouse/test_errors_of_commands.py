@@ -81,7 +81,7 @@ def test_an_unknown_command_is_answered_with_the_nearest(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["docter"]) == 2
-    assert "there is no command 'docter'. Did you mean doctor?" in capsys.readouterr().err
+    assert "there is no command 'docter'. Did you mean doctor" in capsys.readouterr().err
 
 
 def test_a_group_called_bare_shows_its_help_and_counts_as_misuse(
