@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from registry.cli.comment import comment
 from registry.cli.session import token_option
 from registry.kernel.output import Output, with_output
 
@@ -22,6 +23,9 @@ _FILE = click.Path(path_type=Path)
 @click.group(name="pr")
 def pr() -> None:
     """Take a pull request through review: definitions, record, comment, apply."""
+
+
+pr.add_command(comment)
 
 
 @pr.command()
@@ -43,11 +47,13 @@ def definitions(folder: Path | None, commit: str, file: Path, out: Output) -> No
     from registry.adapters.forge import write_proposed
     from registry.cli.session import project_settings
     from registry.core.pull_requests import Proposed
-    from registry.settings import NAMESPACE, REPOSITORY
+    from registry.settings import HOME, NAMESPACE, REPOSITORY
 
     settings = project_settings()
     result = load_repository(
-        folder or settings.path(REPOSITORY), str(settings.get(NAMESPACE)), cache=None
+        folder or settings.path(REPOSITORY),
+        str(settings.get(NAMESPACE)),
+        cache=settings.path(HOME) / "cache",
     )
     file.write_text(write_proposed(Proposed(commit, result.repository, result.findings)))
     found = len(result.findings)
@@ -78,6 +84,11 @@ def _event_options(function: Any) -> Any:
     "--commits", "commits_file", type=_FILE, help="The API's list of its commits: their authors."
 )
 @click.option("--pusher", help="The login that pushed the head.")
+@click.option(
+    "--detailed-exitcode",
+    is_flag=True,
+    help="Exit 0 when no approval is missing, 3 when one is, 1 for refused.",
+)
 @token_option
 @with_output
 def record(
@@ -86,6 +97,7 @@ def record(
     reviews_file: Path,
     commits_file: Path | None,
     pusher: str | None,
+    detailed_exitcode: bool,
     token: str | None,
     out: Output,
 ) -> None:
@@ -112,7 +124,12 @@ def record(
     committers, emails = read_committers(commits_file) if commits_file else ((), ())
     names = behind(registry.context.owners, [*accounts, *committers], emails)
     recorded = take(registry.context, compiled, pull, read_reviews(reviews_file), principal, names)
+    if recorded is None:
+        out.data({"status": "unchanged"}, "no definition changes")
+        return
     out.data(*_told(recorded))
+    if detailed_exitcode and recorded.standing.lacks:
+        click.get_current_context().exit(3)
 
 
 def _read(definitions_file: Path, event_file: Path) -> "tuple[Proposed, PullRequest]":

@@ -160,7 +160,7 @@ def _asked(who: str, change: Change, answer: Answerable) -> Iterator[tuple[str, 
     elif who == "reader owners":
         for owner in sorted({reader.owner for reader in change.readers}):
             reading = _some(tuple(str(r) for r in change.readers if r.owner == owner))
-            yield f"{owner or 'the owner'}, for {reading}", answer.speakers(owner)
+            yield f"the owner of {reading}", answer.speakers(owner)
     elif who == "steward":
         yield "a steward", ()
     else:
@@ -210,6 +210,24 @@ def lacking(
         if len(given) < need.count:
             found.append(Lack(need, need.count - len(given)))
     return tuple(found)
+
+
+def by_givers(lacks: Iterable[Lack]) -> list[tuple[Lack, ...]]:
+    """What is missing, together where the same people can give it: one approval serves all."""
+    found: dict[tuple[str, ...], list[Lack]] = {}
+    for lack in lacks:
+        found.setdefault(lack.need.subjects, []).append(lack)
+    return [tuple(group) for group in found.values()]
+
+
+def lack_text(group: tuple[Lack, ...]) -> str:
+    """Who can give what is missing, as whom, and for what: a line."""
+    needs_of_group = [lack.need for lack in group]
+    givers = ", ".join(needs_of_group[0].subjects) or f"anybody with role {ROLE}"
+    whose = _some(tuple(dict.fromkeys(need.who for need in needs_of_group)))
+    kinds = ", ".join(dict.fromkeys(need.kind for need in needs_of_group))
+    about = _some(tuple(dict.fromkeys(name for need in needs_of_group for name in need.about)))
+    return f"{max(lack.count for lack in group)} of {givers} (as {whose}) for {kinds}: {about}"
 
 
 def check_approver(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from registry.core.changes import Change, Plan
 from registry.core.findings import Finding
+from registry.reports.markup import plain
 from registry.reports.text import MARKS, counts_text, difference_text, summary
 
 ICONS = {"error": "🛑", "warning": "⚠️", "notice": "ℹ️"}
@@ -23,20 +24,14 @@ def report_markdown(plan: Plan, findings: Sequence[Finding]) -> str:
 def _finding_line(finding: Finding) -> str:
     where = f" ({finding.location.file}:{finding.location.line})" if finding.location.file else ""
     reaches = f" Reaches {', '.join(finding.hits)}." if finding.hits else ""
-    hint = f" *{_plain(finding.hint)}.*" if finding.hint else ""
-    said = _plain(finding.message)
+    hint = f" *{plain(finding.hint)}.*" if finding.hint else ""
+    said = plain(finding.message)
     return f"- {ICONS[finding.severity]} **{finding.rule}**{where}: {said}.{reaches}{hint}"
 
 
 def _change_lines(change: Change) -> Iterable[str]:
     yield f"- `{MARKS[change.action]}` {change.object} **{change.name}** ({change.aspect})"
     if change.action != "add":
-        yield from (f"  - {_plain(difference_text(d))}" for d in change.differences)
+        yield from (f"  - {plain(difference_text(d))}" for d in change.differences)
     if change.readers:
         yield f"  - read by {', '.join(map(str, change.readers))}"
-
-
-def _plain(text: str) -> str:
-    """Text from definitions must not become markup."""
-    folded = " ".join(text.split())
-    return "".join(f"\\{c}" if c in "\\`*_<>[]|@#" else c for c in folded)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from registry.core.changes import Change, Difference, Plan
 from registry.core.findings import Finding
+from registry.core.policy import by_givers, lack_text
 from registry.kernel.canonical import short
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def difference_text(difference: Difference) -> str:
 
 def standing_text(stands: "Standing") -> str:
     """`checked; approvals missing: 1`, and below it which, and who can give it."""
-    lines = [f"  missing: {lack}" for lack in stands.lacks]
+    lines = [f"  missing: {lack_text(group)}" for group in by_givers(stands.lacks)]
     return "\n".join([f"{stands.proposal.status}; approvals missing: {stands.missing}", *lines])
 
 

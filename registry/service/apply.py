@@ -8,6 +8,7 @@ from registry.core.apply import apply_plan
 from registry.core.audit import ChainedEvent, Checkpoint, Event
 from registry.core.changes import Change, Plan
 from registry.core.compiled import Compiled
+from registry.core.policy import by_givers, lack_text
 from registry.core.proposals import Proposal
 from registry.core.publish import publish
 from registry.core.published import Published
@@ -103,10 +104,11 @@ def _check_approved(context: Context, transaction: Transaction, proposal: Propos
     if proposal.status in ("rejected", "superseded"):
         raise Refused(f"the proposal is {proposal.status}", hint="propose again")
     stands = standing(context, transaction, proposal)
-    if stands.lacks:
+    lacks = [lack_text(group) for group in by_givers(stands.lacks)]
+    if lacks:
         raise Refused(
             f"proposal {proposal.digest} is not approved",
-            f"{stands.missing} approval(s) missing: {'; '.join(map(str, stands.lacks))}",
+            f"{stands.missing} approval(s) missing: {'; '.join(lacks)}",
             f"not {' nor '.join(proposal.proposers)}, who proposed it; "
             f"run: fieldhouse approve {proposal.digest}",
         )

@@ -8,7 +8,7 @@ from registry.core.audit import Event
 from registry.core.changes import Plan
 from registry.core.compiled import Compiled
 from registry.core.owners import same_subject
-from registry.core.policy import Approval, Lack, Need, check_approver, lacking, needs
+from registry.core.policy import Approval, Lack, Need, by_givers, check_approver, lacking, needs
 from registry.core.proposals import PENDING, Proposal
 from registry.kernel.errors import NotFound, Refused
 from registry.ports import Principal, Transaction
@@ -27,8 +27,8 @@ class Standing:
 
     @property
     def missing(self) -> int:
-        """How many approvals are missing, when each comes from another person."""
-        return sum(lack.count for lack in self.lacks)
+        """How many approvals are missing, each serving all that its giver can give."""
+        return sum(max(lack.count for lack in group) for group in by_givers(self.lacks))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from registry.core.audit import Event
+from registry.core.changes import Plan
 from registry.core.compiled import Compiled
 from registry.core.definitions import Repository
 from registry.core.policy import Approval, Need
@@ -35,16 +36,20 @@ def record(
     reviews: Iterable[Review],
     principal: Principal,
     behind: tuple[str, ...],
-) -> Recorded:
+) -> Recorded | None:
     """Propose the head's plan in the name of those behind it, and take its reviews as approvals.
 
-    Each call replaces what reviews approved before, so one that was withdrawn no longer counts.
+    None when it changes no definition. Each call replaces what reviews approved before, so one that
+    was withdrawn no longer counts.
     Raises `Refused` for an event older than one that was seen, a review of another pull request
     (both audited), or a plan that was rejected; `CheckFailed`, as `propose` does.
     """
     found = tuple(reviews)
     _check_fresh(context, compiled.namespace, pull, found, principal)
-    _check_not_rejected(context, compiled, pull)
+    planned = check(context, compiled).plan
+    if planned.empty:
+        return None
+    _check_not_rejected(context, planned, pull)
     earlier = _behind_before(context, compiled.namespace, pull)
     origin = Origin(pull.origin, pull.head, tuple(dict.fromkeys([*behind, *earlier])))
     digest = propose(context, compiled, principal, pull.origin, origin).proposal.digest
@@ -163,10 +168,9 @@ def _check_fresh(
         refuse_event(context, namespace, pull, principal, found)
 
 
-def _check_not_rejected(context: Context, compiled: Compiled, pull: PullRequest) -> None:
-    digest = check(context, compiled).plan.digest
-    for proposal in _proposals(context, compiled.namespace, pull):
-        if (proposal.digest, proposal.status) == (digest, "rejected"):
+def _check_not_rejected(context: Context, planned: Plan, pull: PullRequest) -> None:
+    for proposal in _proposals(context, planned.namespace, pull):
+        if (proposal.digest, proposal.status) == (planned.digest, "rejected"):
             raise Refused(
                 f"the plan of {pull.origin} was rejected", hint="change it, and push a new commit"
             )

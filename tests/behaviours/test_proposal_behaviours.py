@@ -104,7 +104,7 @@ def test_a_refusal_says_what_is_missing_and_who_can_give_it(context: Context) ->
     with pytest.raises(Refused) as refused:
         apply(context, digest, FIRST, ADA)
     said = str(refused.value)
-    assert "1 of a steward (anybody with role steward) for new feature" in said
+    assert "1 of anybody with role steward (as a steward) for new feature" in said
     assert "not ada, who proposed it" in said
 
 

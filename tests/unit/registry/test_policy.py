@@ -76,9 +76,9 @@ def test_a_changed_meaning_takes_its_owner_and_every_readers() -> None:
         readers=(LATE, FEEDER),
     )
     assert [(n.who, n.subjects) for n in asked] == [
-        ("app@example.com, for service late", ("app@example.com",)),
-        ("grace, for model delay@1", ("grace",)),
         ("owner ops@example.com", ("ops@example.com",)),
+        ("the owner of model delay@1", ("grace",)),
+        ("the owner of service late", ("app@example.com",)),
     ]
 
 

@@ -12,6 +12,7 @@ from registry.adapters.forge import (
     read_reviews,
     write_proposed,
 )
+from registry.core.compiled import Compiled
 from registry.core.owners import Owners
 from registry.core.pull_requests import (
     Account,
@@ -68,7 +69,15 @@ def given(login: str = "grace-h", state: str = "APPROVED", **changes: Any) -> Re
 
 
 def recorded(context: Context, *reviews: Review, pull: PullRequest = PULL) -> Recorded:
-    return record(context, MADE, pull, reviews, CI, ("ada",))
+    return given_to(context, MADE, pull, *reviews)
+
+
+def given_to(
+    context: Context, made: Compiled, pull: PullRequest, *reviews: Review, by: str = "ada"
+) -> Recorded:
+    found = record(context, made, pull, reviews, CI, (by,))
+    assert found is not None
+    return found
 
 
 def actions(context: Context) -> list[str]:
@@ -198,17 +207,17 @@ def test_an_author_does_not_approve_by_a_second_login(context: Context) -> None:
 
 
 def test_whoever_was_behind_an_earlier_plan_stays_behind_the_next(context: Context) -> None:
-    record(context, MADE, PULL, [], CI, ("ada", "grace"))
-    found = record(context, OTHER, replace(PULL, head=EARLIER), [], CI, ("ada",))
+    given_to(context, MADE, PULL, by="grace")
+    found = given_to(context, OTHER, replace(PULL, head=EARLIER))
     assert found.standing.proposal.by("grace")
 
 
 def test_a_review_of_another_plan_of_the_same_commit_is_spent(context: Context) -> None:
     recorded(context, given())
-    found = record(context, OTHER, PULL, [given()], CI, ("ada",))
+    found = given_to(context, OTHER, PULL, given())
     assert found.standing.approvals == ()
     assert "another plan" in found.ignored[0].why
-    again = record(context, OTHER, PULL, [given(), given(id=81)], CI, ("ada",))
+    again = given_to(context, OTHER, PULL, given(), given(id=81))
     assert again.standing.proposal.status == "approved"
 
 
@@ -249,3 +258,4 @@ def test_a_merge_that_changes_nothing_is_no_error(context: Context) -> None:
     recorded(context, given())
     merge(context, MADE, CI)
     assert merge(context, MADE, CI) is None
+    assert record(context, MADE, PULL, [given()], CI, ("ada",)) is None
