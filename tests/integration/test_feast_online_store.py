@@ -174,7 +174,7 @@ SAMPLES = {
     "ScalarMap": {7: 1.5, -1: 2.5},
     "Json": '{"a": [1, 2]}',
     "Uuid": uuid.UUID(int=7),
-    "TimeUuid": uuid.uuid1(),
+    "TimeUuid": uuid.UUID("f7f93674-e819-11f1-9d0c-02fc00000001"),
     "Decimal": Decimal("-1.5"),
     "ZonedTimestamp": NOW,
 }
