@@ -43,6 +43,11 @@ class Serving(Deciding):
         """The signature of a model over a feature service, pinned as it is published now."""
         return signature_of_service(self.registry.published(), service, outputs, columns)
 
+    def incumbent_signature(self, name: str) -> Signature | None:
+        """The champion's signature, None while there is no champion."""
+        champion = self.registry.models.champion(name)
+        return self.bundle(name, champion.version).manifest.signature if champion else None
+
     def trained_on(self, training_set: str) -> TrainedOn:
         """What a bundle records of a training set; raises `NotFound`."""
         record = self.registry.datasets.get(training_set)

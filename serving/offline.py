@@ -58,10 +58,12 @@ def heldout_of(
     signature: Signature,
     baseline: str | None = None,
     slices: Sequence[str] = (),
+    incumbent: Signature | None = None,
 ) -> Heldout:
     """One part of a training set as held-out rows.
 
-    `baseline` is a column to beat, `slices` are columns by whose values the rows are judged apart.
+    `baseline` is a column to beat, `slices` are columns by whose values the rows are judged apart,
+    `incumbent` the signature of one that may read other columns of the training set.
     Raises `NotFound` for a part or a column that there is not.
     """
     chosen = training_set.split(part)
@@ -77,7 +79,17 @@ def heldout_of(
         baseline=matrix_of(table, [baseline])[:, 0] if baseline else None,
         name=f"{training_set.name}, part {part}",
         slices={name: _cells(table.column(name)) for name in slices},
+        incumbent_rows=_rows_of_incumbent(training_set, table, incumbent),
     )
+
+
+def _rows_of_incumbent(
+    training_set: "TrainingSet", table: pa.Table, incumbent: Signature | None
+) -> Floats | None:
+    if incumbent is None:
+        return None
+    names = column_names(training_set, incumbent)
+    return matrix_of(table, names) if set(names) <= set(table.column_names) else None
 
 
 def _cells(column: pa.ChunkedArray) -> NDArray[Any]:

@@ -62,7 +62,7 @@ def gate(
     trained = open_training(room.settings, registry=room.registry).load(training_set)
     keys = sample_keys(trained, signature, sample)
     evidence = Evidence(
-        heldout_of(trained, part, signature, baseline, slices),
+        heldout_of(trained, part, signature, baseline, slices, room.incumbent_signature(name)),
         room.sample(signature, keys) if signature.refs else None,
     )
     try:

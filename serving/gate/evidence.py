@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from registry.kernel.canonical import digest
 from registry.kernel.errors import Invalid
+from serving.signature import Signature
 
 Floats = NDArray[np.float64]
 
@@ -21,7 +22,8 @@ class Heldout:
     `rows` float64 [n, width] in the signature's column order, `labels` [n] (0 and 1, classes
     from 0, or numbers, by the task), `baseline`
     [n] a score to beat while there is no incumbent. `name` says where they are from. `slices` are
-    columns of text [n] by name, by whose values the rows are judged apart.
+    columns of text [n] by name, by whose values the rows are judged apart. `incumbent_rows` are
+    the same rows as an incumbent reads them whose columns are others.
     """
 
     rows: Floats
@@ -29,6 +31,7 @@ class Heldout:
     baseline: Floats | None = None
     name: str = ""
     slices: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    incumbent_rows: Floats | None = None
 
     @property
     def positives(self) -> NDArray[np.bool_]:
@@ -41,6 +44,19 @@ class Heldout:
         cells = {name: [str(cell) for cell in self.slices[name]] for name in sorted(self.slices)}
         return digest([arrays, cells]) if cells else arrays
 
+    def rows_for(self, signature: Signature, candidate: Signature) -> Floats:
+        """The rows as an incumbent reads them. Raises `Invalid` when they were not given."""
+        names = [tensor.name for tensor in signature.columns]
+        if names == [tensor.name for tensor in candidate.columns]:
+            return self.rows
+        if self.incumbent_rows is None or self.incumbent_rows.shape[1] != signature.width:
+            raise Invalid(
+                "the incumbent reads other columns than the candidate",
+                ", ".join(names),
+                "give held-out rows with incumbent_rows",
+            )
+        return self.incumbent_rows
+
     def check(self, width: int) -> None:
         """Raises `Invalid` unless the arrays fit each other and the model."""
         if self.rows.ndim != 2 or self.rows.shape[1] != width:
@@ -50,6 +66,8 @@ class Heldout:
         sizes = {len(self.rows), len(self.labels)}
         if self.baseline is not None:
             sizes.add(len(self.baseline))
+        if self.incumbent_rows is not None:
+            sizes.add(len(self.incumbent_rows))
         sizes |= {len(cells) for cells in self.slices.values()}
         if len(sizes) != 1:
             raise Invalid("held-out rows, labels, baseline and slices differ in length")

@@ -69,7 +69,11 @@ def _latency(report: GateReport) -> str:
         "incumbent": "incumbent_curve_ms",
     }
     curves = {name: _quantiles(_number(report, key)) for name, key in names.items()}
-    return line_plot(curves, "quantile", "ms", x_range=(0, 1), limit=report.policy.p50_ms)
+    top = max((y for points in curves.values() for _, y in points), default=0.0)
+    objective = report.policy.p50_ms
+    shown = objective if objective < 4 * top else None  # else it would flatten the curves
+    span = (0.0, max(top, shown or 0.0))
+    return line_plot(curves, "quantile", "ms", x_range=(0, 1), y_range=span, limit=shown)
 
 
 def _quantiles(values: Sequence[float] | None) -> list[tuple[float, float]]:

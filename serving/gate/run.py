@@ -12,6 +12,15 @@ from serving.gate.same import check_features
 from serving.gate.watch import GateTools, Watch
 from serving.store import Bundle
 
+ORDER = (
+    "does it load?",
+    "better?",
+    "proper?",
+    "fast enough?",
+    "fits?",
+    "same features?",
+)
+
 
 def run_gate(
     bundle: Bundle,
@@ -28,6 +37,7 @@ def run_gate(
     checks += check_features(
         bundle.manifest, tools.published, tools.lookup, evidence.sample, policy
     )
+    checks.sort(key=lambda check: ORDER.index(check.question))
     return GateReport(
         layout=LAYOUT,
         model=bundle.manifest.name,

@@ -160,11 +160,10 @@ class Watch:
             )
 
     def _beside_load(self, other: Candidate, probes: Floats) -> list[Check]:
-        width = other.bundle.manifest.signature.width
-        # An incumbent of another width is timed on rows of its own: golden ones.
-        rows = (
-            probes if probes.shape[1] == width else decode_golden(other.bundle.files[GOLDEN]).rows
-        )
+        # Golden rows fit whatever columns the incumbent reads.
+        rows = decode_golden(other.bundle.files[GOLDEN]).rows
+        if other.bundle.manifest.signature.columns == self.bundle.manifest.signature.columns:
+            rows = probes
         return check_incumbent(self._load, self._put_load(other, rows), self.policy)
 
     def _better(self, candidate: Candidate, other: Candidate | None) -> list[Check]:
@@ -177,7 +176,8 @@ class Watch:
         found = scores_of(candidate.outputs(heldout.rows), manifest.task)
         before = None
         if other is not None:
-            before = scores_of(other.outputs(heldout.rows), manifest.task)
+            theirs = heldout.rows_for(other.bundle.manifest.signature, manifest.signature)
+            before = scores_of(other.outputs(theirs), manifest.task)
         output = manifest.signature.outputs[0]
         return compare_outputs(heldout, found, before, self.policy, manifest.task, output)
 
