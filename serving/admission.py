@@ -1,4 +1,4 @@
-"""Who is let in: requests that cannot be answered in good time are told so at once. No HTTP here."""
+"""Who is let in: requests that cannot be answered in good time are told at once. No HTTP here."""
 
 import asyncio
 from collections.abc import Callable

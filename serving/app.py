@@ -1,4 +1,4 @@
-"""The data plane as one raw ASGI application: bodies, deadlines, errors. No framework, no models."""
+"""The data plane as one raw ASGI application: bodies, deadlines, errors. No framework here."""
 
 import asyncio
 import logging

@@ -12,7 +12,15 @@ import msgspec
 from registry.kernel.errors import Invalid
 from serving.predict import Prediction
 from serving.signature import Output, Signature
-from serving.tensors import DTYPES, Array, from_binary, from_json, to_binary, to_json
+from serving.tensors import (
+    DTYPES,
+    Values,
+    from_binary,
+    from_json,
+    texts_from_json,
+    to_binary,
+    to_json,
+)
 
 JSON_LENGTH = "inference-header-content-length"
 
@@ -48,7 +56,7 @@ class InferRequest:
     """
 
     id: str | None
-    tensors: Mapping[str, Array]
+    tensors: Mapping[str, Values]
     outputs: tuple[tuple[Output, bool], ...]
     timeout_seconds: float | None = None
 
@@ -89,7 +97,7 @@ def _parse(raw: bytes | memoryview) -> _Message:
 
 
 def _read(message: _Message, binary: memoryview, signature: Signature) -> InferRequest:
-    tensors: dict[str, Array] = {}
+    tensors: dict[str, Values] = {}
     at = 0
     for sent in message.inputs:
         if sent.name in tensors:
@@ -97,7 +105,7 @@ def _read(message: _Message, binary: memoryview, signature: Signature) -> InferR
         _check_datatype(sent, signature)
         size = _binary_size(sent)
         if size is None:
-            tensors[sent.name] = from_json(sent.name, sent.datatype, sent.shape, sent.data)
+            tensors[sent.name] = _from_json(sent, signature)
             continue
         if at + size > len(binary):
             raise Invalid(
@@ -110,6 +118,15 @@ def _read(message: _Message, binary: memoryview, signature: Signature) -> InferR
     if at != len(binary):
         raise Invalid(f"{len(binary) - at} bytes follow the last binary tensor")
     return InferRequest(message.id, tensors, _wanted(message, signature), _timeout(message))
+
+
+def _from_json(sent: _Input, signature: Signature) -> Values:
+    known = signature.by_name.get(sent.name)
+    if known is not None and known.kind != "feature" and sent.datatype == "BYTES":
+        texts = texts_from_json(sent.data, sent.shape)
+        if texts is not None:
+            return texts
+    return from_json(sent.name, sent.datatype, sent.shape, sent.data)
 
 
 def _timeout(message: _Message) -> float | None:

@@ -9,7 +9,7 @@ import msgspec
 from serving.http_errors import JSON, error_body
 from serving.loaded import LoadedModel
 from serving.predict import Prediction
-from serving.tensors import Array
+from serving.tensors import Values
 
 Header = tuple[bytes, bytes]
 
@@ -35,7 +35,7 @@ class Asked:
     """A prediction that a request asks for, and how its answer is written."""
 
     model: LoadedModel
-    tensors: Mapping[str, Array]
+    tensors: Mapping[str, Values]
     render: Callable[[Prediction], Response]
     prediction_id: str | None = None
     timeout_seconds: float | None = None

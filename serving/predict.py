@@ -18,8 +18,8 @@ from serving.log import LogEntry, PredictionLog
 from serving.metrics import ServingMetrics
 from serving.ports import FeatureLookup, FeatureMatrix
 from serving.rows import Floats, Given
-from serving.signature import Signature
-from serving.tensors import Array, from_values
+from serving.signature import Input, Signature
+from serving.tensors import Array, Values, from_values
 
 INLINE_ROWS = 4096
 WAITING_PER_WORKER = 8
@@ -103,7 +103,7 @@ class Predictor:
         return self.answer(found, read_values(found.signature, inputs), prediction_id)
 
     def answer(
-        self, model: LoadedModel, tensors: Mapping[str, Array], prediction_id: str | None = None
+        self, model: LoadedModel, tensors: Mapping[str, Values], prediction_id: str | None = None
     ) -> Prediction:
         """Answer tensors that a codec has read already. Raises as `predict` does."""
         work = _begin(model, tensors, prediction_id)
@@ -117,7 +117,7 @@ class Predictor:
     async def answer_async(
         self,
         model: LoadedModel,
-        tensors: Mapping[str, Array],
+        tensors: Mapping[str, Values],
         prediction_id: str | None = None,
         deadline: float | None = None,
     ) -> Prediction:
@@ -137,7 +137,7 @@ class Predictor:
     async def _answer(
         self,
         model: LoadedModel,
-        tensors: Mapping[str, Array],
+        tensors: Mapping[str, Values],
         prediction_id: str | None,
         deadline: float | None,
     ) -> Prediction:
@@ -237,15 +237,18 @@ class Predictor:
         await asyncio.to_thread(self.close)
 
     def close(self) -> None:
-        """Stop following the registry, flush the log. Models stay usable."""
+        """Stop following the registry, flush the log, end the workers of isolated models."""
         if self._on_close is not None:
             self._on_close()
         if self._log is not None:
             self._log.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        for model in self.router.routes.all():
+            if model.isolated:
+                model.runtime.unload()
 
 
-def _begin(model: LoadedModel, tensors: Mapping[str, Array], prediction_id: str | None) -> Work:
+def _begin(model: LoadedModel, tensors: Mapping[str, Values], prediction_id: str | None) -> Work:
     started = perf_counter()
     given = model.plan.read(tensors)
     return Work(model, given, model.plan.missing(given), prediction_id, started)
@@ -259,13 +262,20 @@ def _missing(matrix: FeatureMatrix, model: LoadedModel, given: Given) -> int:
     return int(np.isnan(matrix.values[:, kept]).sum())
 
 
-def read_values(signature: Signature, inputs: Mapping[str, Any]) -> dict[str, Array]:
+def read_values(signature: Signature, inputs: Mapping[str, Any]) -> dict[str, Values]:
     """Python values as tensors of the signature's types; unknown names are left to the plan."""
-    tensors: dict[str, Array] = {}
+    tensors: dict[str, Values] = {}
     for name, values in inputs.items():
         known = signature.by_name.get(name)
-        if isinstance(values, np.ndarray):
+        if isinstance(values, np.ndarray) or (known is not None and _are_keys(known, values)):
             tensors[name] = values
         else:
             tensors[name] = from_values(name, known.datatype if known else "BYTES", values)
     return tensors
+
+
+def _are_keys(known: Input, values: Any) -> bool:
+    """Whether these are texts that a lookup takes as they are."""
+    if known.kind == "feature" or known.datatype != "BYTES" or type(values) is not list:
+        return False
+    return all(type(value) is str for value in values)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from registry.kernel.errors import Invalid, nearest_names
 from serving.signature import Input, Signature
-from serving.tensors import Array
+from serving.tensors import Array, Values
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +30,8 @@ class RowPlan:
         self.signature = signature
         self.width = signature.width
         self._names = tuple(tensor.name for tensor in signature.columns)
+        self._narrow = all(len(tensor.shape) == 1 for tensor in signature.columns)
+        self._known = {t.name: (t, t.kind == "feature", len(t.shape)) for t in signature.inputs}
         self._slices: dict[str, slice] = {}
         at = 0
         for tensor in signature.columns:
@@ -40,26 +42,31 @@ class RowPlan:
         self.all_looked_up = len(looked_up) == len(signature.columns)
         self._targets = np.array([self._slices[t.name].start for t in looked_up], np.intp)
 
-    def read(self, inputs: Mapping[str, Array]) -> Given:
+    def read(self, inputs: Mapping[str, Values]) -> Given:
         """Sort and check the tensors of a request; raises `Invalid` naming the wrong one."""
-        known = self.signature.by_name
         columns: dict[str, Array] = {}
         keys: dict[str, list[Any]] = {}
         rows = -1
         for name, values in inputs.items():
-            tensor = known.get(name)
-            if tensor is None:
+            known = self._known.get(name)
+            if known is None:
                 raise self._unknown(name)
-            flat = _fit(tensor, values)
-            if rows not in (-1, len(flat)):
-                raise Invalid(f"input {name!r} has {len(flat)} rows", f"others have {rows}")
-            rows = len(flat)
-            if tensor.kind == "feature":
-                columns[name] = flat
+            tensor, is_column, dimensions = known
+            if isinstance(values, list):  # keys that a codec has checked already
+                keys[name] = values
             else:
-                keys[name] = flat.tolist()
+                whole = dimensions == 1 and len(values.shape) == 1
+                values = values if whole else _fit(tensor, values)
+                if is_column:
+                    columns[name] = values
+                else:
+                    keys[name] = values.tolist()
+            if len(values) != rows:
+                if rows != -1:
+                    raise Invalid(f"input {name!r} has {len(values)} rows", f"others have {rows}")
+                rows = len(values)
         if rows < 1:
-            raise Invalid("the request has no rows", f"inputs are {', '.join(known)}")
+            raise Invalid("the request has no rows", f"inputs are {', '.join(self._known)}")
         return Given(rows, columns, keys)
 
     def _unknown(self, name: str) -> Invalid:
@@ -92,6 +99,10 @@ class RowPlan:
         """The rows, float64 [n, width]: what was looked up, overridden by what was sent."""
         if looked_up is not None and self.all_looked_up and not given.columns:
             return np.ascontiguousarray(looked_up, np.float64)
+        if self._narrow and len(given.columns) == self.width:
+            side_by_side = [given.columns[name] for name in self._names]
+            flat = np.concatenate(side_by_side, dtype=np.float64, casting="unsafe")
+            return np.ascontiguousarray(flat.reshape(self.width, given.rows).T)
         rows = np.full((given.rows, self.width), np.nan)
         if looked_up is not None:
             rows[:, self._targets] = looked_up

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from registry.kernel.errors import Invalid
 
 Array = NDArray[Any]
+# Lookup keys may stay a checked list of Python values: the lookup asks for just that.
+Values = Array | list[Any]
 
 DTYPES: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype("?"),
@@ -34,6 +36,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 _DEEPEST = 16
 _BINARY_ONLY = frozenset({"FP16"})
 _decode_floats = msgspec.json.Decoder(list[float]).decode
+_decode_texts = msgspec.json.Decoder(list[str]).decode
 _decode_anything = msgspec.json.Decoder().decode
 
 
@@ -67,6 +70,15 @@ def from_json(name: str, datatype: str, shape: Sequence[int], raw: bytes | msgsp
         )
     typed = _typed(name, datatype, dtype, flat) if found is None else np.array(found, dtype)
     return typed.reshape(shape)
+
+
+def texts_from_json(raw: bytes | msgspec.Raw, shape: Sequence[int]) -> list[Any] | None:
+    """A flat list of as many texts as `shape` [n] says, the usual keys; None for anything else."""
+    try:
+        found: list[Any] = _decode_texts(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return found if list(shape) == [len(found)] else None
 
 
 def _plain_floats(raw: bytes | msgspec.Raw) -> list[float] | None:

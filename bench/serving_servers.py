@@ -1,0 +1,156 @@
+"""The servers of the serving benchmark: `python -m bench.serving_servers KIND MODEL REDIS SOCKET`.
+
+`ours` is the shipped data plane. `feast` is what one writes by hand first: FastAPI, pydantic, the
+Feast SDK and XGBoost's own call. `noop` answers nothing at all, by ASGI. Each prints its TCP
+address; `ours` and `noop` listen on the Unix socket too.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bench.serving_shape import (
+    COLUMNS,
+    COUNT,
+    KEYS,
+    NAME,
+    SEEN,
+    VIEWS,
+    entity,
+    features_of,
+    open_room,
+    package,
+    table,
+    view_columns,
+)  # fmt: skip
+
+
+def serve_ours(model: Path, url: str, path: Path) -> None:
+    from featureserver.server import serve
+    from serving.hosting import open_data_plane
+
+    with tempfile.TemporaryDirectory() as folder:
+        room = open_room(Path(folder), url)
+        app = open_data_plane(room, [package(room, model)])
+        serve(app, _listen(path), 5)
+
+
+async def _noop(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] != "http":
+        return
+    while (await receive()).get("more_body"):
+        pass
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"2")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"{}"})
+
+
+def serve_noop(model: Path, url: str, path: Path) -> None:
+    import uvicorn
+
+    config = uvicorn.Config(
+        _noop, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False,
+        server_header=False,
+    )  # fmt: skip
+    uvicorn.Server(config).run(sockets=_listen(path))
+
+
+def _listen(path: Path) -> list[Any]:
+    from featureserver.listen import listen_tcp, listen_unix
+    from featureserver.server import address_of
+
+    sockets = [listen_tcp("127.0.0.1", 0), listen_unix(path)]
+    print(address_of(sockets[0]), flush=True)
+    return sockets
+
+
+def serve_feast(model: Path, url: str, path: Path) -> None:
+    """One route, typed by pydantic: entity keys in, features by the Feast SDK, the trees' answer."""
+    import warnings
+
+    warnings.simplefilter("ignore")
+    import numpy as np
+    import uvicorn
+    import xgboost as xgb
+    from fastapi import FastAPI
+    from pydantic import BaseModel
+
+    class Asked(BaseModel):
+        entities: list[dict[str, str]]
+
+    class Answer(BaseModel):
+        probability: list[float]
+
+    booster = xgb.Booster(model_file=model)
+    booster.set_param({"nthread": 1})
+    with tempfile.TemporaryDirectory() as folder:
+        store = feast_store(Path(folder), url)
+        service = store.get_feature_service(NAME)
+        app = FastAPI()
+
+        @app.post("/predict")
+        def predict(asked: Asked) -> Answer:
+            found = store.get_online_features(features=service, entity_rows=asked.entities)
+            columns = found.to_dict()
+            rows = np.array([columns[name] for name in COLUMNS], dtype=float).T
+            return Answer(probability=booster.inplace_predict(rows).tolist())
+
+        @app.post("/features")
+        def features(rows: list[list[float]]) -> Answer:
+            return Answer(probability=booster.inplace_predict(np.array(rows)).tolist())
+
+        config = uvicorn.Config(
+            app, http="httptools", ws="none", lifespan="on", log_config=None, access_log=False
+        )
+        uvicorn.Server(config).run(sockets=_listen(path))
+
+
+def feast_store(folder: Path, url: str) -> Any:
+    """A Feast repository of the same views, its Redis filled by Feast itself."""
+    import pandas as pd
+    from feast import (
+        Entity,
+        FeatureService,
+        FeatureStore,
+        FeatureView,
+        Field,
+        FileSource,
+        RepoConfig,
+        ValueType,
+    )
+    from feast.types import Float64
+
+    config = RepoConfig(
+        project="bench",
+        provider="local",
+        registry=str(folder / "registry.db"),
+        online_store={"type": "redis", "connection_string": url.removeprefix("redis://")},
+        entity_key_serialization_version=3,
+    )
+    store = FeatureStore(config=config)
+    entities = {key: Entity(name=key, join_keys=[key], value_type=ValueType.STRING) for key in KEYS}
+    pd.DataFrame({**{key: ["x"] for key in KEYS}, "at": [SEEN]}).to_parquet(folder / "e.parquet")
+    views = []
+    for name, (keys, _) in VIEWS.items():
+        source = FileSource(name=f"s_{name}", path=str(folder / "e.parquet"), timestamp_field="at")
+        fields = [Field(name=one, dtype=Float64) for one in features_of(name)]
+        views.append(
+            FeatureView(
+                name=name, entities=[entities[key] for key in keys], schema=fields, source=source
+            )
+        )
+    service = FeatureService(name=NAME, features=views)
+    store.apply([*entities.values(), *views, service])
+    for name, (keys, _) in VIEWS.items():
+        columns: dict[str, Any] = {key: [entity(key, i) for i in range(COUNT)] for key in keys}
+        values = table()[:, view_columns(name)]
+        columns |= {one: values[:, i] for i, one in enumerate(features_of(name))}
+        store.write_to_online_store(name, pd.DataFrame({**columns, "at": [SEEN] * COUNT}))
+    return store
+
+
+SERVERS = {"ours": serve_ours, "noop": serve_noop, "feast": serve_feast}
+
+if __name__ == "__main__":
+    SERVERS[sys.argv[1]](Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4]))
