@@ -4,7 +4,7 @@ import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import pairwise
 from pathlib import Path
 
 from registry.kernel.errors import Invalid, Unavailable
@@ -25,14 +25,14 @@ class Growth:
 
     @property
     def per_thousand(self) -> int:
-        """Bytes per thousand requests: the median slope between any two steps, after the warm-up.
+        """Bytes per thousand requests: the mean step after the warm-up, but for the largest one.
 
-        One jump of an allocator does not move the median; a leak moves every pair.
+        One jump of an allocator is left out so; a leak is in every step.
         """
-        kept = list(enumerate(self.resident))[_WARM_STEPS:]
-        slopes = [(b - a) / (j - i) for (i, a), (j, b) in combinations(kept, 2)]
-        step = self.requests / max(1, len(self.resident))
-        return round(statistics.median(slopes) / step * 1000) if slopes else 0
+        kept = self.resident[_WARM_STEPS:]
+        steps = sorted(later - before for before, later in pairwise(kept))[:-1]
+        size = self.requests / max(1, len(self.resident))
+        return round(statistics.mean(steps) / size * 1000) if steps else 0
 
 
 def measure_growth(pid: int, address: Address, requests: Sequence[bytes], count: int) -> Growth:

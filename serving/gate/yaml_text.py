@@ -40,4 +40,12 @@ def _is_block(value: Any) -> bool:
 def _scalar(value: Any) -> str:
     if isinstance(value, str) and _PLAIN.match(value) and value.lower() not in _SPECIAL:
         return value
+    if isinstance(value, str):
+        return f'"{"".join(map(_escaped, value))}"'
     return json.dumps(value)
+
+
+def _escaped(character: str) -> str:
+    """As JSON writes it, which YAML reads as well, but for what lies beyond 16 bits."""
+    code = ord(character)
+    return f"\\U{code:08x}" if code > 0xFFFF else json.dumps(character)[1:-1]
