@@ -250,7 +250,7 @@ def _record(made: TrainingSet) -> DatasetRecord:
         created_at=manifest.created_at,
         created_by=manifest.created_by,
         rows=manifest.rows,
-        features=tuple(feature.ref for feature in manifest.recipe.features),
+        features=tuple(feature.plain_ref for feature in manifest.recipe.features),
         location=str(made.folder),
     )
 

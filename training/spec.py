@@ -60,6 +60,11 @@ class ChosenFeature:
         """`view:feature@version`; the view is the published line's key."""
         return f"{self.pin.view}:{self.pin.feature}@{self.pin.version}"
 
+    @property
+    def plain_ref(self) -> str:
+        """The same with the view's own name: what the registry lists readers by."""
+        return f"{self.pin.view.partition('@')[0]}:{self.pin.feature}@{self.pin.version}"
+
 
 def check_name(name: str) -> None:
     """Raise `Misuse` unless `name` can name a folder on every machine."""

@@ -1,5 +1,6 @@
 """`show` and `lineage`: what is registered, where it comes from and who reads it."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,6 +10,7 @@ from registry.kernel.output import Output, with_output
 if TYPE_CHECKING:
     from registry.core.readers import Readers
     from registry.core.state import FeatureRecord, NamespaceState
+    from registry.ports import DatasetRecord
 
 
 @click.command()
@@ -43,23 +45,80 @@ def show(name: str | None, out: Output) -> None:
 def lineage(name: str, out: Output) -> None:
     """Trace a feature both ways: the tables it comes from, and who reads it.
 
+    For a training set: its features and their tables, and the models trained on it.
+
     \b
     Example:
       fieldhouse lineage carrier_performance:late_rate_30d
+      fieldhouse lineage flight_delay
     """
+    from registry.cli.session import open_here, project_settings
+
+    registry = open_here(project_settings())
+    sets = {record.name: record for record in registry.datasets.all()}
+    state, readers = _read()
+    if name in sets:
+        models = [
+            f"{model.name}@{model.version}"
+            for model in registry.models.all()
+            if model.facts.get("training_set") == name
+        ]
+        facts = _set_lineage(sets[name], state, models)
+        out.data(facts, _set_text(facts))
+        return
+    out.data(
+        [
+            {
+                "feature": record.ref,
+                "tables": _tables(record, state),
+                "readers": [str(reader) for reader in readers.get(record.ref, ())],
+            }
+            for record in _named(state, name, sets)
+        ]
+    )
+
+
+def _tables(record: "FeatureRecord", state: "NamespaceState") -> list[str]:
     from registry.core.digests import source_tables
 
-    state, readers = _read()
-    rows = []
-    for record in _named(state, name):
-        line = state.lines.get(record.view)
-        source = line.definition.source.history if line is not None else None
-        tables: list[str] = []
-        if source is not None:
-            tables = [source.table] if source.table else sorted(source_tables(source.query or ""))
-        reading = [str(reader) for reader in readers.get(record.ref, ())]
-        rows.append({"feature": record.ref, "tables": tables, "readers": reading})
-    out.data(rows)
+    line = state.lines.get(record.view)
+    if line is None or line.definition.source is None:
+        return []
+    source = line.definition.source.history
+    return [source.table] if source.table else sorted(source_tables(source.query or ""))
+
+
+def _set_lineage(
+    record: "DatasetRecord", state: "NamespaceState", models: list[str]
+) -> dict[str, Any]:
+    known = {feature.short_ref: feature for feature in state.features.values()}
+    known |= {feature.ref: feature for feature in state.features.values()}
+    features = [
+        {
+            "feature": ref,
+            "state": known[ref].state if ref in known else "not known any more",
+            "tables": _tables(known[ref], state) if ref in known else [],
+        }
+        for ref in record.features
+    ]
+    return {
+        "training set": record.name,
+        "manifest": record.manifest_digest,
+        "built": record.created_at,
+        "by": record.created_by,
+        "rows": record.rows,
+        "location": record.location,
+        "models": models,
+        "features": features,
+    }
+
+
+def _set_text(facts: dict[str, Any]) -> str:
+    from registry.kernel.output import as_text, facts_text, plain
+
+    said = plain(facts)
+    head = {name: value for name, value in said.items() if name != "features" and value != []}
+    return f"{facts_text(head)}\n\n{as_text(said['features'])}"
 
 
 def _read() -> "tuple[NamespaceState, Readers]":
@@ -76,7 +135,7 @@ def _live(state: "NamespaceState") -> "list[FeatureRecord]":
     return sorted((r for r in state.features.values() if r.live), key=lambda r: r.ref)
 
 
-def _named(state: "NamespaceState", name: str) -> "list[FeatureRecord]":
+def _named(state: "NamespaceState", name: str, sets: Iterable[str] = ()) -> "list[FeatureRecord]":
     from registry.kernel.errors import NotFound
 
     wanted = name.removeprefix(f"{state.namespace}/")
@@ -84,7 +143,8 @@ def _named(state: "NamespaceState", name: str) -> "list[FeatureRecord]":
     found = [r for r in records if wanted in (r.view, r.short_ref, r.ref)]
     if not found:
         known = {x for r in records for x in (r.view, r.short_ref)} | set(state.services)
-        raise NotFound("feature, view or service", name, known)
+        what = "feature, view or training set" if sets else "feature, view or service"
+        raise NotFound(what, name, known | set(sets))
     return found
 
 
