@@ -19,7 +19,7 @@ from training.assemble import Assembled, assemble
 from training.checks import Limits
 from training.dataset import TrainingSet
 from training.describe import describe
-from training.diff import DatasetDiff, compare
+from training.diff import DatasetDiff, compare_sets
 from training.garbage import Garbage, collect, referenced
 from training.manifest import Manifest, SnapshotFacts, ViewQuality
 from training.maturity import Ripe, ripe_rows
@@ -133,7 +133,7 @@ class Training:
 
     def diff(self, left: str, right: str) -> DatasetDiff:
         """How the second set differs from the first."""
-        return compare(self.load(left).manifest, self.load(right).manifest)
+        return compare_sets(self.load(left), self.load(right))
 
     def _check_free(self, name: str, recipe: Recipe) -> None:
         if self.datasets.has(name) and self.load(name).manifest.recipe != recipe:

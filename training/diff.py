@@ -1,9 +1,11 @@
-"""Compares two training sets by what their manifests say. Pure; reads no data."""
+"""Compares two training sets: by what their manifests say, and row by row. Writes nothing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from training.dataset import TrainingSet
 from training.manifest import Column, Manifest
+from training.moved import Move, compare_rows
 from warehouse.profiles import ColumnProfile
 from warehouse.sketches import distance
 
@@ -25,7 +27,10 @@ class ColumnChange:
 
 @dataclass(frozen=True, slots=True)
 class DatasetDiff:
-    """How the right set differs from the left. `same` says that the data are equal to the bit."""
+    """How the right set differs from the left. `same` says that the data are equal to the bit.
+
+    `moved` counts rows by key and time, in the columns that both have; None when they are the same.
+    """
 
     left: str
     right: str
@@ -34,6 +39,23 @@ class DatasetDiff:
     added: tuple[str, ...]
     removed: tuple[str, ...]
     changed: tuple[ColumnChange, ...]
+    moved: Move | None = None
+
+
+def compare_sets(left: TrainingSet, right: TrainingSet) -> DatasetDiff:
+    """Compare manifests, and, where the data differ, the rows by the columns that both have."""
+    found = compare(left.manifest, right.manifest)
+    return found if found.same else replace(found, moved=_rows_moved(left, right))
+
+
+def _rows_moved(left: TrainingSet, right: TrainingSet) -> Move | None:
+    """Which rows of key and time only one set has, and which have other values."""
+    ours, theirs = left.to_arrow(), right.to_arrow()
+    both = [name for name in ours.column_names if name in theirs.column_names]
+    who = [c.name for c in left.manifest.columns if c.role in ("key", "time") and c.name in both]
+    time = left.manifest.recipe.spec.time_column
+    event = time if time in both else None
+    return compare_rows(ours.select(both), theirs.select(both), who, event)
 
 
 def compare(left: Manifest, right: Manifest) -> DatasetDiff:

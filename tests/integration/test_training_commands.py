@@ -8,13 +8,16 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from registry.kernel.errors import Misuse
+from registry.kernel.errors import Misuse, Refused
 from registry.testing import InMemoryRegistry, feature, published, view
+from registry.vocabulary import expect
 from tests.warehouses import hours, project, put_tables, source
 from training import api, bootstrap
 from training.cli import dataset
+from training.quality_page import quality_page
 
 READINGS = pa.table({"id": [1, 2], "at": hours(1, 2), "value": [10.0, 20.0]})
+LATER = pa.table({"id": [1], "at": hours(5), "value": [50.0]})
 SPINE = pa.table({"id": [2, 1, 1], "event_timestamp": hours(6, 6, 0), "y": [0, 1, 0]})
 
 
@@ -85,3 +88,68 @@ def test_the_two_functions_find_the_project() -> None:
     made = api.build_training_set("one", SPINE, "all", "y")
     assert api.load_training_set("one").to_arrow().equals(made.to_arrow())
     assert made.to_arrow().column("value").to_pylist() == [20, 10, None]
+
+
+def test_values_as_served_and_ripe_labels_are_said(folder: Path) -> None:
+    (folder / "fieldhouse.toml").write_text('[clock]\ninstant = "2013-01-01T07:00:00Z"\n')
+    built = run(*BUILD, "--as-served", "--label-delay-hours", "2").stdout
+    assert "as served by runs every 3600 s from 0 s on" in built
+    assert "y; 2 rows left out, not known yet" in built
+    found = json.loads(run("show", "one", "--json").stdout)
+    assert found["recipe"]["spec"]["as_served"]["interval_seconds"] == 3600
+    with pytest.raises(Refused, match="not known yet"):
+        run(*BUILD[:2], "two", *BUILD[3:], "--label-delay-hours", "2", "--refuse-immature")
+
+
+def test_groups_may_be_kept_in_one_part() -> None:
+    parts = ("--split-by", "id", "--split", "train=0.5", "--split", "test=0.5")
+    found = json.loads(run(*BUILD, *parts, "--json").stdout)
+    assert sum(part["rows"] for part in found["parts"]) == 3
+    with pytest.raises(Misuse, match="not a share"):
+        run(*BUILD[:2], "two", *BUILD[3:], "--split-by", "id", "--split", "train=most")
+
+
+def test_quality_is_shown_in_text_as_json_and_as_a_page(folder: Path) -> None:
+    run(*BUILD)
+    page = folder / "pages" / "one.html"
+    shown = run("quality", "one", "--html", str(page))
+    assert "no expectations were run" in shown.stdout
+    assert "checks: nothing found" in shown.stdout
+    assert page.read_text().startswith("<!doctype html>")
+    assert [path.name for path in page.parent.iterdir()] == ["one.html"]
+    assert json.loads(run("quality", "one", "--json").stdout)["success"] is True
+
+
+def test_the_page_shows_each_expectation_and_no_markup_of_the_data(folder: Path) -> None:
+    expectations = [expect.between("value", 0, 15), expect.in_set("id", ["<b>"])]
+    made = api.build_training_set("one", SPINE, "all", "y", expectations=expectations)
+    page = quality_page(made.manifest)
+    assert page.count("<td class=fails>fails") == 2
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page
+    assert "FAILS" in run("quality", "one").stdout
+
+
+def test_a_set_is_exported_with_its_schema(folder: Path) -> None:
+    run(*BUILD)
+    exported = run("export", "one", "out", "--format", "csv")
+    assert exported.stdout.splitlines() == ["out/one.csv", "out/one.schema.json"]
+    assert (folder / "out" / "one.csv").read_text().count("\n") == 4
+
+
+def test_garbage_is_named_before_it_goes(folder: Path) -> None:
+    run(*BUILD)
+    loose = folder / ".fieldhouse" / "snapshots" / "abc.parquet"
+    pq.write_table(SPINE, loose)
+    assert "would remove 1 files" in run("gc", "--dry-run").stdout
+    assert loose.exists()
+    assert "2 snapshots are in use" in run("gc").stdout
+    assert not loose.exists()
+
+
+def test_live_says_what_would_be_others(folder: Path) -> None:
+    run(*BUILD)
+    put_tables(folder, {"readings": pa.concat_tables([READINGS, LATER])})
+    said = run("verify", "one", "--live").stdout
+    assert "moved on: readings: 1 row appended" in said
+    assert "from the live sources 1 rows would be others, in value" in said

@@ -199,6 +199,8 @@ def test_differences_of_two_sets_are_told(make: Any) -> None:
     found = training.diff("one", "two")
     assert (found.rows, found.removed, found.same) == ((4, 3), ("kind", "double"), False)
     assert "value" in {change.column for change in found.changed}
+    assert found.moved is not None
+    assert (found.moved.removed, found.moved.corrected, found.moved.appended) == (1, 0, 0)
     assert training.diff("one", "one").same
 
 

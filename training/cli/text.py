@@ -6,6 +6,7 @@ from training.diff import DatasetDiff
 from training.garbage import Garbage
 from training.live import Live
 from training.manifest import Manifest
+from training.moved import Move
 from training.spec import TrainingSpec
 from training.verify import Verification
 
@@ -115,6 +116,8 @@ def diff_text(found: DatasetDiff) -> str:
     if found.same:
         return f"{found.left} and {found.right} hold the same data"
     lines = [f"rows: {found.rows[0]:,} → {found.rows[1]:,}"]
+    if found.moved is not None:
+        lines.append(f"by key and time, in the columns of both: {_rows_text(found.moved)}")
     lines += [f"added: {name}" for name in found.added]
     lines += [f"removed: {name}" for name in found.removed]
     for change in found.changed:
@@ -122,6 +125,17 @@ def diff_text(found: DatasetDiff) -> str:
         nulls = f"null {change.nulls[0]:.1%} → {change.nulls[1]:.1%}"
         lines.append(f"changed: {change.column}: {'; '.join([*change.what, nulls])}{apart}")
     return "\n".join(lines)
+
+
+def _rows_text(moved: Move) -> str:
+    counts = (
+        (moved.appended, "only in the second"),
+        (moved.removed, "only in the first"),
+        (moved.corrected, "with other values"),
+        (moved.repeated, "more often in the second"),
+    )
+    told = [f"{count:,} {what}" for count, what in counts if count]
+    return ", ".join([*told, *(f"another type: {what}" for what in moved.retyped)])
 
 
 def quality_text(manifest: Manifest) -> str:
