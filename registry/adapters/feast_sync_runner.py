@@ -48,6 +48,10 @@ def _apply(root: Path, project: str, out: Path) -> tuple[str, ...]:
     views = [*contents.feature_views, *contents.stream_feature_views]
     for view in views:
         _add_join_keys(view, entities)
+    for on_demand in contents.on_demand_feature_views:
+        # Feast would run the function on made-up values to learn a schema that it has been told,
+        # and refuse one that answers None to them.
+        on_demand.infer_features = lambda: None
     store = FeatureStore(fs_yaml_file=out / "feature_store.yaml")
     apply_total_with_repo_instance(
         store,

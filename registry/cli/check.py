@@ -29,7 +29,7 @@ def check(folder: Path | None, shape: str, out: Output) -> None:
       fieldhouse check --format sarif > findings.sarif
     """
     planned, findings = examine(folder)
-    show_report(out, shape, planned, findings, with_plan=False)
+    show_report(out, shape, planned, findings, root=_root(folder))
     _exit_if_refused(findings)
 
 
@@ -54,7 +54,7 @@ def plan(
       fieldhouse plan --base main --format markdown
     """
     planned, findings = examine(folder, base)
-    show_report(out, shape, planned, findings, with_plan=True)
+    show_report(out, shape, planned, findings, root=_root(folder), with_plan=True)
     _exit_if_refused(findings)
     if detailed_exitcode and planned is not None and not planned.empty:
         click.get_current_context().exit(2)
@@ -78,22 +78,37 @@ def examine(
     return checked.plan, (*loaded.findings, *checked.findings)
 
 
+def _root(folder: Path | None) -> str:
+    """Where the definitions are, from the project's root."""
+    from registry.cli.session import project_settings
+    from registry.settings import REPOSITORY
+
+    settings = project_settings()
+    where = (folder or settings.path(REPOSITORY)).resolve()
+    inside = where.is_relative_to(settings.root)
+    return (where.relative_to(settings.root) if inside else where).as_posix()
+
+
 def show_report(
     out: Output,
     shape: str,
     planned: "Plan | None",
     findings: "tuple[Finding, ...]",
     *,
-    with_plan: bool,
+    root: str,
+    with_plan: bool = False,
 ) -> None:
-    """Print in the asked format: `--json` and `--format json` are one."""
+    """Print in the asked format: `--json` and `--format json` are one.
+
+    `root` is the definitions' folder, as paths in the project begin.
+    """
     from registry.reports.markdown import report_markdown
     from registry.reports.sarif import sarif
 
     if out.as_json or shape == "json":
         Output(as_json=True).data(_document(planned, findings))
     elif shape == "sarif":
-        Output(as_json=True).data(sarif(findings))
+        Output(as_json=True).data(sarif(findings, root))
     elif shape == "markdown":
         out.data(None, report_markdown(planned or _no_plan(), findings))
     else:

@@ -10,7 +10,7 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {"error": "error", "warning": "warning", "notice": "note"}
 
 
-def sarif(findings: Sequence[Finding], root: str = "feature_repo") -> dict[str, Any]:
+def sarif(findings: Sequence[Finding], root: str) -> dict[str, Any]:
     """A SARIF log with one run. Paths are relative to the checkout: `root` and the file."""
     driver = {
         "name": "fieldhouse",
