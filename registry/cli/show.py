@@ -34,7 +34,9 @@ def show(name: str | None, out: Output) -> None:
         return
     records = _named(state, name)
     if ":" in name:
-        out.data([_whole(record, readers) for record in records], _facts(records, readers))
+        used = _usage(records)
+        whole = [{**_whole(record, readers), "used": used[record.ref]} for record in records]
+        out.data(whole, _facts(whole))
         return
     out.data([_row(record, readers) for record in records])
 
@@ -172,14 +174,38 @@ def _whole(record: "FeatureRecord", readers: "Readers") -> dict[str, Any]:
     }
 
 
-def _facts(records: "list[FeatureRecord]", readers: "Readers") -> str:
+def _usage(records: "list[FeatureRecord]") -> dict[str, list[dict[str, Any]]]:
+    """How often each was looked up, by service and caller; the most used first."""
+    from registry.cli.session import open_here, project_settings
+
+    book = open_here(project_settings()).usage
+    return {
+        record.ref: [
+            {
+                "service": used.service,
+                "caller": used.caller,
+                "requests": used.requests,
+                "rows": used.rows,
+                "last": used.last_at,
+            }
+            for used in book.all(record.ref)
+        ]
+        for record in records
+    }
+
+
+def _facts(records: list[dict[str, Any]]) -> str:
     from registry.kernel.output import facts_text, plain
 
     parts = []
     for record in records:
-        whole = _whole(record, readers)
-        facets = whole.pop("facets")
-        shown = {**whole, **facets}
+        facets = record["facets"]
+        used = [
+            f"{one['requests']} times, {one['rows']} rows by {one['caller']} through "
+            f"{one['service']}"
+            for one in record["used"]
+        ]
+        shown = {**{k: v for k, v in record.items() if k != "facets"}, **facets, "used": used}
         parts.append(facts_text(plain({k: v for k, v in shown.items() if v not in (None, [], "")})))
     return "\n\n".join(parts)
 
