@@ -14,7 +14,7 @@ from training.coverage import Coverage
 from training.recipe import Recipe
 from training.splits import Splits
 from warehouse.profiles import ColumnProfile
-from warehouse.quality import QualityReport
+from warehouse.quality_report import QualityReport
 
 LAYOUT = 1
 Role = Literal["key", "time", "label", "spine", "feature"]

@@ -16,9 +16,8 @@ from registry.kernel.errors import Refused
 from training.manifest import ViewQuality
 from training.recipe import Recipe
 from training.sources import KeptSource
-from warehouse import quality
-from warehouse.gx import arguments_of
 from warehouse.history import history_of
+from warehouse.quality_report import arguments_of
 
 QualityPolicy = Literal["warn", "quarantine", "block", "off"]
 POLICIES: tuple[QualityPolicy, ...] = ("warn", "quarantine", "block", "off")
@@ -31,20 +30,24 @@ def check_sources(
     views: Iterable[PublishedView], kept: Iterable[KeptSource]
 ) -> Iterator[ViewQuality]:
     """Each view's expectations on its source's snapshot, columns called as in the view."""
+    from warehouse.quality import check_file  # takes seconds to load
+
     files = {one.source: one.snapshot.path for one in kept}
     for view in views:
         if view.expectations:
             history = history_of(view)
             names = {c.source_column: c.name for c in (*history.keys, *history.features)}
-            report = quality.check_file(files[history.source], view.expectations, names)
+            report = check_file(files[history.source], view.expectations, names)
             yield ViewQuality(view.key, report)
 
 
 def check_built(table: Any, recipe: Recipe) -> Iterator[ViewQuality]:
     """The spec's expectations, and those of its views that are about single values of a feature, on
     the built set's columns. In a set a feature may repeat, and is null where nothing was found."""
+    from warehouse.quality import check
+
     asked = [*(("", e) for e in recipe.spec.expectations), *_carried(recipe)]
-    report = quality.check(table, [expectation for _, expectation in asked])
+    report = check(table, [expectation for _, expectation in asked])
     told = zip((view for view, _ in asked), report.results, strict=True)
     for view, results in groupby(told, key=lambda pair: pair[0]):
         found = replace(report, results=tuple(result for _, result in results))

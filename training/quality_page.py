@@ -10,7 +10,7 @@ from typing import Any
 from registry.kernel.clock import format_instant
 from registry.kernel.errors import Unavailable
 from training.manifest import Manifest, ViewQuality
-from warehouse.gx import QualityResult, arguments_of_text
+from warehouse.quality_report import QualityResult, arguments_of_text
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#222}

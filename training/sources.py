@@ -10,7 +10,7 @@ from training.manifest import SnapshotFacts
 from warehouse.asof import check_source
 from warehouse.engines.port import Engine
 from warehouse.history import history_of
-from warehouse.quality import columns_needed
+from warehouse.quality_report import columns_needed
 from warehouse.snapshots import Snapshot, SnapshotStore
 
 

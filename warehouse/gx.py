@@ -19,37 +19,10 @@ from typing import Any
 from registry.core.definitions import Expectation
 from registry.kernel.errors import Invalid, nearest_names
 from warehouse.engines.duckdb_sqlalchemy import TABLE
+from warehouse.quality_report import QualityResult, arguments_of
 
 _one_at_a_time = threading.Lock()  # Great Expectations keeps its project in a global
 _LONGEST_OBSERVATION = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class QualityResult:
-    """One expectation's outcome. `observed` is JSON text of what GX saw; `error` says why it could
-    not look; `sampled` that it looked at an even sample of the rows."""
-
-    kind: str
-    arguments: str
-    success: bool
-    observed: str = ""
-    unexpected: int = 0
-    unexpected_share: float = 0.0
-    error: str = ""
-    sampled: bool = False
-
-    @property
-    def sentence(self) -> str:
-        """The outcome in words."""
-        what = f"{self.kind}({arguments_of_text(self.arguments)})"
-        if self.success:
-            return f"{what} holds"
-        if self.error:
-            return f"{what} could not be run: {self.error}"
-        share = (
-            f", {self.unexpected} values ({self.unexpected_share:.2%})" if self.unexpected else ""
-        )
-        return f"{what} fails{share}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +48,6 @@ def on_frame(frame: Any, expectations: Sequence[Expectation]) -> list[Answer]:
         asset = project.data_sources.add_pandas("frame").add_dataframe_asset("frame")
         batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
         return [_run(batch, expectation) for expectation in expectations]
-
-
-def arguments_of(expectation: Expectation) -> dict[str, Any]:
-    """The keyword arguments, as plain data."""
-    arguments: dict[str, Any] = json.loads(expectation.arguments or "{}")
-    return arguments
 
 
 def _run(batch: Any, expectation: Expectation) -> Answer:
@@ -136,11 +103,6 @@ def _exception(info: Mapping[str, Any]) -> str:
 def _observed(value: Any) -> str:
     text = "" if value is None else json.dumps(value, sort_keys=True, default=str)
     return text if len(text) <= _LONGEST_OBSERVATION else json.dumps("too long to keep")
-
-
-def arguments_of_text(arguments: str) -> str:
-    """`column='a', mostly=0.9`, say."""
-    return ", ".join(f"{k}={v!r}" for k, v in json.loads(arguments or "{}").items())
 
 
 def _one_line(text: str) -> str:

@@ -6,7 +6,7 @@ Expectations cannot say in SQL (some text and order checks) it is asked of an ev
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,32 +15,12 @@ import pyarrow.dataset as ds
 
 from registry.core.definitions import Expectation
 from warehouse.engines.duckdb_sqlalchemy import lend, named
-from warehouse.gx import QualityResult, arguments_of, engine_name, on_database, on_frame
-
-__all__ = ["QualityReport", "QualityResult", "check", "check_file", "columns_needed"]
+from warehouse.gx import engine_name, on_database, on_frame
+from warehouse.quality_report import QualityReport, columns_needed
 
 SAMPLE_ROWS = 100_000
-_COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
 
 Data: TypeAlias = Any  # a pa.Table, or a pyarrow.dataset.Dataset, which is read as it goes
-
-
-@dataclass(frozen=True, slots=True)
-class QualityReport:
-    """All outcomes. `rows_checked` is less than `rows` where some looked at an even sample."""
-
-    rows: int
-    rows_checked: int
-    engine: str
-    results: tuple[QualityResult, ...] = ()
-
-    @property
-    def success(self) -> bool:
-        return all(result.success for result in self.results)
-
-    @property
-    def failures(self) -> tuple[QualityResult, ...]:
-        return tuple(result for result in self.results if not result.success)
 
 
 def check(
@@ -79,19 +59,6 @@ def check_file(
 ) -> QualityReport:
     """The same for a Parquet file, which is read as it goes."""
     return check(ds.dataset(path, format="parquet"), expectations, names=names)
-
-
-def columns_needed(expectations: Sequence[Expectation], known: Sequence[str]) -> list[str]:
-    """The columns to read for these expectations: the named ones that exist."""
-    wanted = {column for expectation in expectations for column in columns_of(expectation)}
-    return [column for column in known if column in wanted]
-
-
-def columns_of(expectation: Expectation) -> list[str]:
-    """The columns that an expectation is about; none for one on the whole table."""
-    arguments = arguments_of(expectation)
-    given = (arguments[name] for name in _COLUMN_ARGUMENTS if name in arguments)
-    return [column for name in given for column in ([name] if isinstance(name, str) else name)]
 
 
 def _sample(data: Data, columns: list[str], rows: int, most: int) -> pa.Table:

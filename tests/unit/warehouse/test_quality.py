@@ -11,7 +11,8 @@ import pytest
 
 from registry.core.definitions import Expectation
 from registry.kernel.errors import Invalid
-from warehouse.quality import QualityReport, check, check_file
+from warehouse.quality import check, check_file
+from warehouse.quality_report import QualityReport
 
 TABLE = pa.table({"a": [1, 2, None], "b": ["x", "y", "z"]})
 
