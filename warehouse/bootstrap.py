@@ -1,5 +1,7 @@
 """Joins the warehouse: the engine that the settings ask for. The one place that opens one."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -19,14 +21,15 @@ from warehouse.value_diffs import SampledValues
 from warehouse.value_sketches import ValueSketcher
 
 
-def open_engine(settings: Settings) -> Engine:
-    """DuckDB over the warehouse's Parquet files.
+def open_engine(settings: Settings, tables: Mapping[str, Path] | None = None) -> Engine:
+    """DuckDB over the warehouse's Parquet files, and over `tables` (name to path) beside them.
 
     It reads those folders and Fieldhouse's own, nothing else, and writes only spilled data (under
     `project.home`). Raises `Invalid` for a setting that DuckDB does not take.
     """
     home = settings.path(HOME)
     catalog = read_catalog(settings)
+    catalog = replace(catalog, named={**catalog.named, **(tables or {})})
     connection = duckdb.connect(":memory:")
     if catalog.names():  # DuckDB makes the folder it spills into, not the one above
         home.mkdir(parents=True, exist_ok=True)

@@ -145,19 +145,21 @@ def scan(plan: AsOfPlan, relation: Relation, bounds: Bounds) -> str:
 
     Codes come from the table of codes, or are the one integer key less its least value.
     """
-    columns = [f"{_code(bounds)} AS code", "event", "pos"]
+    columns = [f"{_code(plan, bounds)} AS code", "event", "pos"]
     columns += ["created"] if plan.history.created else []
     joined = "" if bounds.least is not None else f" JOIN {CODES} c ON {_coded(plan)}"
     kept = [f"event <= {bounds.latest}"]
     kept += [f"created <= {bounds.latest}"] if plan.late_rows else []
     kept += [f"event >= {bounds.earliest}"] if bounds.earliest is not None else []
-    if bounds.least is not None:
+    if bounds.least is not None and plan.history.keys:
         kept.append(f"k0 BETWEEN {bounds.least} AND {bounds.greatest}")
     rows = _history(plan, relation, _coarse(plan, relation, bounds))
     return f"SELECT {', '.join(columns)} FROM {rows} h{joined} WHERE {' AND '.join(kept)}"
 
 
-def _code(bounds: Bounds) -> str:
+def _code(plan: AsOfPlan, bounds: Bounds) -> str:
+    if not plan.history.keys:
+        return "0"
     return "c.code" if bounds.least is None else f"(k0 - ({bounds.least}))"
 
 
@@ -214,7 +216,7 @@ def make_tied_history(plan: AsOfPlan, relation: Relation, bounds: Bounds) -> str
     joined = "" if bounds.least is not None else f" JOIN {CODES} c ON {_coded(plan)}"
     return (
         f"CREATE TEMP TABLE {HISTORY} AS SELECT h.* FROM {_history(plan, relation)} h{joined} "
-        f"JOIN {SAME} s ON s.code = {_code(bounds)} AND s.event = h.event "
+        f"JOIN {SAME} s ON s.code = {_code(plan, bounds)} AND s.event = h.event "
         "AND s.created = h.created"
     )
 
@@ -224,7 +226,7 @@ def winners_of_ties(plan: AsOfPlan, bounds: Bounds) -> str:
     joined = "" if bounds.least is not None else f" JOIN {CODES} c ON {_coded(plan)}"
     return (
         f"SELECT s.slot, h.pos FROM {HISTORY} h{joined} JOIN {SAME} s "
-        f"ON s.code = {_code(bounds)} AND s.event = h.event AND s.created = h.created"
+        f"ON s.code = {_code(plan, bounds)} AND s.event = h.event AND s.created = h.created"
     )
 
 
@@ -271,10 +273,11 @@ def newest(plan: AsOfPlan, since: int | None, until: int) -> str:
     keys = ", ".join(key_names(len(plan.history.keys)))
     window = [f"greatest(event, created) <= {until}"]
     window += [f"greatest(event, created) > {since}"] if since is not None else []
+    groups = f"GROUP BY {keys}" if keys else "HAVING count(*) > 0"
     return (
         f"CREATE TEMP TABLE {WANTED} AS SELECT unnest(found) FROM (SELECT "
         f"arg_max({{'pos': pos, 'event': event, 'created': created}}, {_age()}) AS found "
-        f"FROM {HISTORY} WHERE {' AND '.join(window)} GROUP BY {keys})"
+        f"FROM {HISTORY} WHERE {' AND '.join(window)} {groups})"
     )
 
 
@@ -283,7 +286,7 @@ def fetch_newest(relation: Relation, columns: Sequence[HistoryColumn], keys: int
     payload, values = _payload(relation, columns)
     named = [f"{value} AS v{place}" for place, value in enumerate(values)]
     chosen = ", ".join([*named, "w.event", "w.created"])
-    order = ", ".join(f"v{place}" for place in range(keys))
+    order = ", ".join(f"v{place}" for place in range(keys)) or "1"
     return f"SELECT {chosen} FROM {payload} p JOIN {WANTED} w ON p.pos = w.pos ORDER BY {order}"
 
 

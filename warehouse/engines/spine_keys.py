@@ -34,6 +34,8 @@ def encode_keys(keys: Sequence[pa.ChunkedArray], known: pa.ChunkedArray, spread:
         known = pc.and_(known, key.is_valid())
     positions = np.flatnonzero(known.to_numpy())
     every = len(positions) == len(known)
+    if not keys:  # all rows are of one thing
+        return SpineKeys(positions, np.zeros(len(positions), dtype=np.int64))
     kept = [_whole(key if every else key.filter(known)) for key in keys]
     if not len(positions):
         return SpineKeys(positions, np.zeros(0, dtype=np.int64), _table(kept, positions, positions))
