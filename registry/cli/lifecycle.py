@@ -22,16 +22,17 @@ def lifecycle() -> None:
 
 
 @lifecycle.command()
-@click.argument("feature")
+@click.argument("feature", metavar="FEATURE|VIEW")
 @click.option("--reason", required=True)
 @token_option
 @with_output
 def quarantine(feature: str, reason: str, token: str | None, out: Output) -> None:
-    """Stop trusting a feature; lookups then answer by its staleness policy.
+    """Stop trusting a feature, or a whole view; lookups then answer by its staleness policy.
 
     \b
     Example:
       fieldhouse lifecycle quarantine airport_weather:temp --reason "sensor fault at JFK"
+      fieldhouse lifecycle quarantine airport_weather --reason "the station is down"
     """
     from registry.service.runtime import quarantine as move
 
@@ -39,12 +40,12 @@ def quarantine(feature: str, reason: str, token: str | None, out: Output) -> Non
 
 
 @lifecycle.command()
-@click.argument("feature")
+@click.argument("feature", metavar="FEATURE|VIEW")
 @click.option("--reason", required=True)
 @token_option
 @with_output
 def release(feature: str, reason: str, token: str | None, out: Output) -> None:
-    """Trust a quarantined feature again.
+    """Trust a quarantined feature, or a whole view, again.
 
     \b
     Example:
@@ -58,10 +59,18 @@ def release(feature: str, reason: str, token: str | None, out: Output) -> None:
 @lifecycle.command()
 @click.argument("version", metavar="FEATURE@VERSION")
 @click.option("--reason", required=True)
+@click.option(
+    "--approved-by",
+    "other",
+    metavar="TOKEN",
+    help="Another steward's token: retire it though something reads it.",
+)
 @token_option
 @with_output
-def retire(version: str, reason: str, token: str | None, out: Output) -> None:
+def retire(version: str, reason: str, other: str | None, token: str | None, out: Output) -> None:
     """Retire an old version that a newer one replaced, once nothing reads it.
+
+    A caller that has not come for 30 days no longer counts.
 
     \b
     Example:
@@ -69,7 +78,13 @@ def retire(version: str, reason: str, token: str | None, out: Output) -> None:
     """
     from registry.service.runtime import retire_version
 
-    _move(lambda r, p: retire_version(r.context, r.namespace, version, p, reason), token, out)
+    def move(registry: "SqlRegistry", principal: "Principal") -> "Published":
+        approver = registry.authority(other, "steward") if other is not None else None
+        return retire_version(
+            registry.context, registry.namespace, version, principal, reason, approver
+        )
+
+    _move(move, token, out)
 
 
 def _move(move: Move, token: str | None, out: Output) -> None:

@@ -158,8 +158,9 @@ def _asked(who: str, change: Change, answer: Answerable) -> Iterator[tuple[str, 
         owner = answer.owner(change)
         yield f"owner {owner or 'of it'}", answer.speakers(owner)
     elif who == "reader owners":
-        for owner in sorted({reader.owner for reader in change.readers}):
-            reading = _some(tuple(str(r) for r in change.readers if r.owner == owner))
+        readers = [r for r in change.readers if r.kind != "caller"]  # a service speaks for those
+        for owner in sorted({reader.owner for reader in readers}):
+            reading = _some(tuple(str(r) for r in readers if r.owner == owner))
             yield f"the owner of {reading}", answer.speakers(owner)
     elif who == "steward":
         yield "a steward", ()

@@ -3,23 +3,35 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Literal
 
 from registry.core.state import NamespaceState
+from registry.kernel.clock import format_instant
 
-ReaderKind = Literal["service", "training set", "model"]
+QUIET_DAYS = 30
+ReaderKind = Literal["service", "training set", "model", "caller"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Reader:
-    """Something that breaks when a feature it reads changes; `owner` answers for it."""
+    """Something that breaks when a feature it reads changes; `owner` answers for it.
+
+    A caller is known by its use alone: `last_at` says when it last looked the feature up.
+    """
 
     kind: ReaderKind
     name: str
     owner: str = field(default="", compare=False)
+    last_at: datetime | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name}"
+        last = f", last on {format_instant(self.last_at)}" if self.last_at is not None else ""
+        return f"{self.kind} {self.name}{last}"
+
+    def quiet(self, now: datetime) -> bool:
+        """Whether it is a caller that has not come for `QUIET_DAYS`."""
+        return self.last_at is not None and now - self.last_at > timedelta(days=QUIET_DAYS)
 
 
 Readers = Mapping[str, tuple[Reader, ...]]

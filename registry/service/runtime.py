@@ -6,10 +6,11 @@ from dataclasses import replace
 from registry.core.audit import Checkpoint, Event
 from registry.core.lifecycle import check_move
 from registry.core.lines import settle_lines
+from registry.core.owners import same_subject
 from registry.core.publish import publish
 from registry.core.published import PinnedFeature, Published
 from registry.core.state import FeatureRecord, NamespaceState, ViewLine
-from registry.kernel.errors import NotFound, Refused
+from registry.kernel.errors import Forbidden, NotFound, Refused
 from registry.kernel.refs import parse_ref
 from registry.ports import Principal, Transaction
 from registry.service.apply import instant_of, keep_checkpoint, mark_checkpoint
@@ -22,15 +23,19 @@ Step = Callable[[NamespaceState, Transaction], NamespaceState]
 def quarantine(
     context: Context, namespace: str, ref: str, principal: Principal, reason: str
 ) -> Published:
-    """Take a feature out of trust; what lookups then answer is its staleness policy's say."""
+    """Take a feature out of trust; what lookups then answer is its staleness policy's say.
+
+    A view's name means every feature of it that may be quarantined.
+    """
 
     def step(state: NamespaceState, _: Transaction) -> NamespaceState:
-        record = _record(state, ref)
-        check_move(record.ref, record.state, "quarantined", "run time")
-        changed = replace(
-            record, state="quarantined", before_quarantine=record.state, since=context.clock()
-        )
-        return _with_record(state, changed)
+        for record in _records(state, ref, "production", "deprecated"):
+            check_move(record.ref, record.state, "quarantined", "run time")
+            changed = replace(
+                record, state="quarantined", before_quarantine=record.state, since=context.clock()
+            )
+            state = _with_record(state, changed)
+        return state
 
     return _changed(context, namespace, step, principal, "feature:state:quarantined", ref, reason)
 
@@ -38,40 +43,61 @@ def quarantine(
 def release(
     context: Context, namespace: str, ref: str, principal: Principal, reason: str
 ) -> Published:
-    """Give a quarantined feature its former state back."""
+    """Give a quarantined feature, or all such of a view, its former state back."""
 
     def step(state: NamespaceState, _: Transaction) -> NamespaceState:
-        record = _record(state, ref)
-        after = record.before_quarantine or "production"
-        check_move(record.ref, record.state, after, "run time")
-        changed = replace(record, state=after, before_quarantine=None, since=context.clock())
-        return _with_record(state, changed)
+        for record in _records(state, ref, "quarantined"):
+            after = record.before_quarantine or "production"
+            check_move(record.ref, record.state, after, "run time")
+            changed = replace(record, state=after, before_quarantine=None, since=context.clock())
+            state = _with_record(state, changed)
+        return state
 
     return _changed(context, namespace, step, principal, "feature:state:released", ref, reason)
 
 
 def retire_version(
-    context: Context, namespace: str, ref: str, principal: Principal, reason: str
+    context: Context,
+    namespace: str,
+    ref: str,
+    principal: Principal,
+    reason: str,
+    approver: Principal | None = None,
 ) -> Published:
     """Retire an old version that a newer one has replaced. `ref` names the version.
 
-    Raises `Refused` when it is the newest (remove that in code) or while something reads it.
+    Raises `Refused` when it is the newest (remove that in code), or while something reads it unless
+    another steward, `approver`, consents.
     """
+    if approver is not None:
+        _check_other(principal, approver)
 
     def step(state: NamespaceState, transaction: Transaction) -> NamespaceState:
         record = _record(state, ref)
         _check_superseded(state, record)
-        reading = readers_of(state, transaction).get(record.ref, ())
-        if reading:
+        found = readers_of(state, transaction).get(record.ref, ())
+        reading = [reader for reader in found if not reader.quiet(context.clock())]
+        if reading and approver is None:
             raise Refused(
                 f"{record.ref} is still read",
                 f"by {', '.join(map(str, reading))}",
-                "move its readers first",
+                "move its readers first, or ask another steward: --approved-by TOKEN",
             )
         changed = _with_record(state, replace(record, state="retired", since=context.clock()))
         return _settled(changed)
 
-    return _changed(context, namespace, step, principal, "feature:state:retired", ref, reason)
+    said = f"{reason} (approved by {approver.subject})" if approver is not None else reason
+    return _changed(context, namespace, step, principal, "feature:state:retired", ref, said)
+
+
+def _check_other(principal: Principal, approver: Principal) -> None:
+    """Raise `Forbidden` unless the approver is another person with the role steward."""
+    if same_subject(principal.subject, approver.subject):
+        raise Forbidden(f"{approver.subject} asks for this", "who asks never approves")
+    if approver.bot or "steward" not in approver.roles:
+        raise Forbidden(
+            f"{approver.subject} may not approve this", hint="it takes a person with role steward"
+        )
 
 
 def switch_generation(
@@ -115,14 +141,40 @@ def _changed(
             after = replace(after, number=before.number + 1)
             transaction.save_state(before, after)
             transaction.publish(publish(after, instant_of(context, transaction, namespace)))
-            event = Event(context.clock(), principal.subject, action, subject, reason, namespace)
-            (chained,) = transaction.append([event])
-            mark = mark_checkpoint(context, transaction, chained)
+            chained = transaction.append(
+                Event(context.clock(), principal.subject, action, name, reason, namespace)
+                for name in _touched(before, after, subject)
+            )
+            mark = mark_checkpoint(context, transaction, chained[-1])
         published = transaction.published(namespace)
     if mark is not None:
         keep_checkpoint(context, mark)
     assert published is not None, "a namespace with a view has a published state"
     return published
+
+
+def _touched(before: NamespaceState, after: NamespaceState, subject: str) -> list[str]:
+    """What an event names: the subject, or each feature of the view that it stands for."""
+    moved = [ref for ref, r in after.features.items() if _state(before, ref) != r.state]
+    return [subject] if ":" in subject or not moved else sorted(moved)
+
+
+def _state(state: NamespaceState, ref: str) -> str | None:
+    record = state.features.get(ref)
+    return record.state if record is not None else None
+
+
+def _records(state: NamespaceState, ref: str, *states: str) -> list[FeatureRecord]:
+    """The feature of a reference, or those of a view that are in one of the states."""
+    if ":" in ref:
+        return [_record(state, ref)]
+    held = [r for r in state.features.values() if r.view == ref]
+    if not held:
+        raise NotFound("feature view", ref, {r.view for r in state.features.values()})
+    found = [r for r in held if r.state in states]
+    if not found:
+        raise Refused(f"no feature of {ref} is {' or '.join(states)}")
+    return found
 
 
 def _record(state: NamespaceState, ref: str) -> FeatureRecord:

@@ -214,7 +214,7 @@ class SqlModels:
 
 
 def book_readers(connection: sa.Connection, namespace: str) -> list[tuple[str, Reader]]:
-    """(`view:feature@version`, reader) of every training set and living model version."""
+    """(`view:feature@version`, reader) of every training set, living model version and caller."""
     found: list[tuple[str, Reader]] = []
     for row in connection.execute(
         sa.select(t.dataset.c.name, t.dataset.c.body).where(t.dataset.c.namespace == namespace)
@@ -229,4 +229,8 @@ def book_readers(connection: sa.Connection, namespace: str) -> list[tuple[str, R
         model = from_text(body, ModelRecord, "model")
         reader = Reader("model", f"{model.name}@{model.version}", model.created_by)
         found += [(ref, reader) for ref in model.features]
+    used = sa.select(t.usage).where(t.usage.c.namespace == namespace)
+    for row in connection.execute(used):
+        name = f"{row.caller or 'unnamed'} through {row.service}"
+        found.append((row.ref, Reader("caller", name, last_at=instant_of(row.last_at))))
     return found

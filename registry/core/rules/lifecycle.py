@@ -18,22 +18,29 @@ from registry.kernel.refs import FeatureRef, parse_ref
 )
 def removed_while_read(evidence: Evidence) -> Iterable[Hit]:
     for change in evidence.feature_changes("state", "remove"):
-        readers = tuple(r for r in change.readers if not _leaves(r.name, change.name, evidence))
+        readers = tuple(
+            reader
+            for reader in change.readers
+            if not reader.quiet(evidence.now) and not _leaves(reader, change.name, evidence)
+        )
         if readers:
             yield Hit(
                 change.name,
                 f"{change.name} is removed while something reads it",
-                "move its readers first, or deprecate it with a sunset",
+                "move its readers first; to remove it all the same takes a waiver with a reason",
                 readers=readers,
             )
 
 
-def _leaves(service: str, ref: str, evidence: Evidence) -> bool:
-    """Whether that service is itself changed or removed by this plan so that it no longer reads."""
-    touched = any(c.object == "service" and c.name == service for c in evidence.plan.changes)
+def _leaves(reader: Reader, ref: str, evidence: Evidence) -> bool:
+    """Whether it is a service that this plan changes or removes so that it no longer reads."""
+    touched = any(
+        (change.object, change.name) == (reader.kind, reader.name)
+        for change in evidence.plan.changes
+    )
     if not touched:
         return False
-    definition = evidence.compiled.services.get(service)
+    definition = evidence.compiled.services.get(reader.name)
     short = ref.split("@")[0]
     return definition is None or all(
         f"{parsed.view}:{parsed.feature}" != short for parsed in map(parse_ref, definition.refs)
@@ -106,7 +113,11 @@ def online_ended(evidence: Evidence) -> Iterable[Hit]:
 def _readers_of_view(view: str, evidence: Evidence) -> tuple[Reader, ...]:
     refs = [r.ref for r in evidence.state.features.values() if r.view == view and r.live]
     reading = {(ref, reader) for ref in refs for reader in evidence.readers.get(ref, ())}
-    return tuple(sorted({r for ref, r in reading if not _leaves(r.name, ref, evidence)}))
+    return tuple(
+        sorted(
+            {r for ref, r in reading if not r.quiet(evidence.now) and not _leaves(r, ref, evidence)}
+        )
+    )
 
 
 @rule(
