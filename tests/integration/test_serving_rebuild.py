@@ -5,13 +5,10 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from fieldhouse.demo import train
 from registry.kernel.errors import Corrupt, Invalid, Misuse, NotFound, Refused, Unavailable
-from registry.testing import NOON, InMemoryRegistry
+from registry.testing import InMemoryRegistry
 from serving.bootstrap import open_serving
 from serving.packing import read_spec
 from serving.rebuild import Tolerance, other_packages
@@ -26,48 +23,12 @@ from tests.model_room import (
     settings_in,
     state,
 )
-from training.bootstrap import open_training
-from training.splits import GroupSplit, Splits
-
-COUNT = 300
-PLANES = [f"p{i}" for i in range(COUNT)]
-SPEC = """
-name = "delay"
-file = "model.ubj"
-service = "flight_delay"
-training_set = "planes"
-code = ["train.py"]
-lock = "lock.txt"
-golden_rows = 5
-[ranges.distance]
-low = -9.0
-"""
+from tests.pipeline_room import SPEC, pipeline_room
 
 
 @pytest.fixture
 def room(tmp_path: Path):
-    """A warehouse, a training set built from it, and the model that its pipeline trained."""
-    rows, labels = flights().rows[:COUNT], flights().labels[:COUNT]
-    columns = {name: pa.array(rows[:, i], from_pandas=True) for i, name in enumerate(COLUMNS)}
-    times = pa.array([NOON] * COUNT, pa.timestamp("us", tz="UTC"))
-    folder = tmp_path / "warehouse_data"
-    folder.mkdir()
-    table = pa.table({"plane": PLANES, "event_timestamp": times, **columns})
-    pq.write_table(table, folder / "stats.parquet")
-    settings = settings_in(
-        tmp_path, FIELDHOUSE_CLOCK_INSTANT="2013-10-01T13:00:00Z", FIELDHOUSE_SERVING_BACKUP="copy"
-    )
-    room = open_serving(settings, InMemoryRegistry(state()), FakeLookup("plane", {}))
-    spine = pa.table({"plane": PLANES, "event_timestamp": times, "late": labels})
-    parted = Splits(by_group=GroupSplit(column="plane", parts=(("train", 0.7), ("test", 0.3))))
-    built = open_training(settings, room.registry).build(
-        "planes", spine, "flight_delay", label="late", splits=parted
-    )
-    shutil.copy(train.__file__, tmp_path / "train.py")
-    train.main(built.folder, tmp_path / "model.ubj")
-    (tmp_path / "lock.txt").write_text("numpy==0.1 \\\n    --hash=sha256:x\nnowhere==1\n")
-    (tmp_path / "delay.toml").write_text(SPEC)
-    return room
+    return pipeline_room(tmp_path)
 
 
 def package(room, folder):
