@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from registry.core.published import PublishedView
 from registry.kernel.clock import Clock
 from warehouse.engines.port import Engine
-from warehouse.quality import check, columns_of
+from warehouse.quality import check
+from warehouse.quality_report import columns_of
 from warehouse.samples import NewestValues
 
 

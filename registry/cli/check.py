@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from registry.kernel.output import Output, plain, with_output
+from registry.kernel.settings import Settings
 
 if TYPE_CHECKING:
     from registry.core.changes import Plan
     from registry.core.findings import Finding
+    from registry.ports import SampleChecker
 
 FORMATS = ("text", "json", "markdown", "sarif")
 
@@ -21,14 +23,15 @@ FORMATS = ("text", "json", "markdown", "sarif")
 def check(folder: Path | None, shape: str, out: Output) -> None:
     """Check the definitions: every finding at once, each with what to do.
 
-    Exits 1 when a finding is an error. Changes nothing.
+    Where there is a warehouse, expectations of new and changed views are tried on a sample. Exits
+    1 when a finding is an error. Changes nothing.
 
     \b
     Example:
       fieldhouse check
       fieldhouse check --format sarif > findings.sarif
     """
-    planned, findings = examine(folder)
+    planned, findings = examine(folder, on_samples=True)
     show_report(out, shape, planned, findings, root=_root(folder))
     _exit_if_refused(findings)
 
@@ -61,9 +64,10 @@ def plan(
 
 
 def examine(
-    folder: Path | None, base: str | None = None
+    folder: Path | None, base: str | None = None, on_samples: bool = False
 ) -> "tuple[Plan | None, tuple[Finding, ...]]":
-    """The plan (None when the definitions cannot be loaded) and all findings."""
+    """The plan (None when the definitions cannot be loaded) and all findings; `on_samples` those of
+    expectations too, where there is a warehouse to draw from."""
     from registry.cli.base import state_at
     from registry.cli.session import load_here, open_here, project_settings
     from registry.service.check import check as check_repository
@@ -74,8 +78,18 @@ def examine(
         return None, loaded.findings
     registry = open_here(settings)
     state = None if base is None else state_at(settings, base)
-    checked = check_repository(registry.context, loaded.compiled, state)
+    tried = _sample_checker(settings) if on_samples else None
+    checked = check_repository(registry.context, loaded.compiled, state, tried)
     return checked.plan, (*loaded.findings, *checked.findings)
+
+
+def _sample_checker(settings: Settings) -> "SampleChecker | None":
+    from registry.ports import CommandPorts
+
+    ports = click.get_current_context().find_object(CommandPorts)
+    if ports is None or ports.expectations is None or ports.tables is None:
+        return None
+    return ports.expectations(settings) if ports.tables(settings) is not None else None
 
 
 def _root(folder: Path | None) -> str:

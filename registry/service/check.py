@@ -11,9 +11,11 @@ from registry.core.rules.base import Evidence
 from registry.core.rules.engine import judge
 from registry.core.state import NamespaceState
 from registry.kernel.errors import Refused
-from registry.ports import Transaction
+from registry.ports import SampleChecker, Transaction
 from registry.service.alike import ValueReport, value_matches
 from registry.service.context import Context
+from registry.service.outcome import before_and_after
+from registry.service.outcome import unmet as unmet_on_samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,26 @@ class CheckFailed(Refused):
         self.checked = checked
 
 
-def check(context: Context, compiled: Compiled, base: NamespaceState | None = None) -> Checked:
+def check(
+    context: Context,
+    compiled: Compiled,
+    base: NamespaceState | None = None,
+    expectations: SampleChecker | None = None,
+) -> Checked:
     """Plan the repository and run every rule over it. Changes nothing.
 
-    `base` is what to compare with instead of what the registry holds.
+    `base` is what to compare with instead of what the registry holds; `expectations` tries those of
+    new and changed views on a sample.
     """
     with context.store.read() as transaction:
         state = base if base is not None else transaction.state(compiled.namespace)
         planned = plan(compiled, state, readers_of(state, transaction))
         alike = value_matches(context, compiled, planned, state, transaction)
-        return check_against(context, compiled, state, transaction, alike)
+        tried: tuple[tuple[str, str], ...] = ()
+        if expectations is not None and not planned.empty:
+            _, after = before_and_after(compiled, state, planned, context.clock())
+            tried = tuple(unmet_on_samples(planned, after, expectations))
+        return check_against(context, compiled, state, transaction, alike, tried)
 
 
 def check_against(
@@ -62,8 +74,10 @@ def check_against(
     state: NamespaceState,
     transaction: Transaction,
     values: ValueReport | None = None,
+    unmet: tuple[tuple[str, str], ...] = (),
 ) -> Checked:
-    """The same, inside a transaction that already holds the state. `values` is what they say."""
+    """The same, inside a transaction that already holds the state. `values` is what they say, and
+    `unmet` what a sample of them does not hold."""
     said = values or ValueReport()
     readers = readers_of(state, transaction)
     planned = plan(compiled, state, readers)
@@ -79,6 +93,7 @@ def check_against(
         duplicates=repeated,
         alike=tuple(said.matches),
         unread=tuple(said.unread.items()),
+        unmet=unmet,
     )
     findings = judge(evidence, context.severities, context.waivers)
     return Checked(planned, findings, repeated)

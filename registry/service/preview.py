@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import TypeVar
 
-from registry.core.apply import apply_plan
-from registry.core.changes import Change, Plan
+from registry.core.changes import Change
 from registry.core.compiled import Compiled
-from registry.core.publish import publish
 from registry.core.published import Published, PublishedView
-from registry.core.state import NamespaceState
 from registry.core.value_diff import ValueDiff
 from registry.kernel.errors import FieldhouseError
 from registry.ports import SampleChecker, ValueComparer
 from registry.service.check import Checked, check_against
 from registry.service.context import Context
+from registry.service.outcome import before_and_after, newest_line, touched_views
 from registry.service.propose import Standing, standing
 
 T = TypeVar("T")
@@ -41,18 +39,8 @@ def preview(context: Context, compiled: Compiled) -> Preview:
             p for p in transaction.pending(compiled.namespace) if p.digest == checked.plan.digest
         ]
         stands = standing(context, transaction, found[0]) if found else None
-    return Preview(checked, stands, *_published(context, compiled, state, checked.plan))
-
-
-def _published(
-    context: Context, compiled: Compiled, state: NamespaceState, planned: Plan
-) -> tuple[Published, Published]:
     now = context.clock()
-    before = publish(state, now)
-    try:
-        return before, publish(apply_plan(planned, compiled, state, now), now)
-    except FieldhouseError:  # a refused plan need not lead anywhere
-        return before, before
+    return Preview(checked, stands, *before_and_after(compiled, state, checked.plan, now))
 
 
 def value_diffs(
@@ -91,7 +79,7 @@ def broken_expectations(
     def work() -> tuple[list[str], list[str]]:
         broken: list[str] = []
         notes: list[str] = []
-        for view in _touched_views(seen):
+        for view in touched_views(seen.checked.plan, seen.after):
             try:
                 broken += [f"{view.name}: {sentence}" for sentence in check(view)]
             except FieldhouseError as error:
@@ -112,7 +100,7 @@ def _changed_views(seen: Preview) -> Iterator[tuple[PublishedView, PublishedView
             view, _, feature = change.name.partition(":")
             names.setdefault(view, []).append(feature)
     for view, features in names.items():
-        old, new = _newest(seen.before, view), _newest(seen.after, view)
+        old, new = newest_line(seen.before, view), newest_line(seen.after, view)
         if old is None or new is None:
             continue
         both = [f for f in features if old.feature(f) and new.feature(f)]
@@ -122,23 +110,6 @@ def _changed_views(seen: Preview) -> Iterator[tuple[PublishedView, PublishedView
 
 def _changes_values(change: Change) -> bool:
     return (change.object, change.action, change.aspect) == ("feature", "change", "meaning")
-
-
-def _touched_views(seen: Preview) -> Iterator[PublishedView]:
-    touched = dict.fromkeys(
-        change.name.split(":")[0]
-        for change in seen.checked.plan.changes
-        if change.object in ("feature", "view") and change.aspect in ("meaning", "definition")
-    )
-    for name in touched:
-        view = _newest(seen.after, name)
-        if view is not None and view.expectations:
-            yield view
-
-
-def _newest(published: Published, name: str) -> PublishedView | None:
-    lines = [view for view in published.views.values() if view.name == name]
-    return max(lines, key=lambda view: view.line, default=None)
 
 
 def _within(seconds: float, work: Callable[[], T]) -> T | None:

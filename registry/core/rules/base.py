@@ -20,7 +20,8 @@ class Evidence:
     """All that rules may look at. `tables` maps warehouse tables to their columns; None: unknown.
 
     `interval_seconds` is how often features are materialized; `now` is aware UTC. `unread`
-    are views whose values could not be compared, each with the reason.
+    are views whose values could not be compared, each with the reason; `unmet` are
+    (view, sentence) of expectations that a sample of its values does not meet.
     """
 
     compiled: Compiled
@@ -33,6 +34,7 @@ class Evidence:
     duplicates: tuple[Duplicate, ...] = ()
     alike: tuple[ValueMatch, ...] = ()
     unread: tuple[tuple[str, str], ...] = ()
+    unmet: tuple[tuple[str, str], ...] = ()
     newest: Mapping[str, FeatureRecord] = field(default_factory=dict)
 
     def feature_changes(self, aspect: str, *actions: str) -> Iterator[Change]:

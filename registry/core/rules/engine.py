@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any, get_args
 
 from registry.core.findings import Finding, Severity
-from registry.core.rules import lifecycle, meaning, sources, words
+from registry.core.rules import data, lifecycle, meaning, sources, words
 from registry.core.rules.base import RULES, Evidence, Hit, Rule, gather
 from registry.kernel.errors import Invalid, nearest_names
 
-FAMILIES = (meaning, lifecycle, words, sources)
+FAMILIES = (meaning, lifecycle, words, sources, data)
 OFF = "off"
 
 

@@ -208,6 +208,7 @@ CASES: dict[str, Case] = {
     ),
 }
 TESTED_BELOW = {
+    "expectation-failed",
     "values-not-compared",
     "duplicate-values",
     "near-duplicate",
