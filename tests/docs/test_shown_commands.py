@@ -26,6 +26,7 @@ def _runnable() -> list[Path]:
     return [page for page in PAGES if _BLOCK.search(page.read_text())]
 
 
+@pytest.mark.timeout(300)  # a page may read definitions several times, each a matter of seconds
 @pytest.mark.parametrize("page", _runnable(), ids=_name)
 def test_the_commands_of_a_page_run(page: Path, tmp_path: Path) -> None:
     script = "set -euo pipefail\n" + "\n".join(_BLOCK.findall(page.read_text()))
