@@ -1,11 +1,10 @@
-"""Online lookups over HTTP: one worker of ours beside Feast's server, a hand-written floor, and Redis.
+"""Online lookups over HTTP: one worker of ours beside Feast's server, a floor, and raw Redis.
 
 Closed loop with one connection for latency and with eight for throughput; open loop at half of the
 floor's throughput, counted from the intended time. Runs are interleaved, numbers are medians over
 them. FIELDHOUSE_BENCH_FULL=1 measures every size instead of a few.
 """
 
-import asyncio
 import json
 import os
 import random
@@ -29,6 +28,7 @@ from featureserver.redis_server import find_redis_server
 REPEATS = int(os.environ.get("FIELDHOUSE_BENCH_REPEATS", "5"))
 SECONDS = 0.6
 FULL = bool(os.environ.get("FIELDHOUSE_BENCH_FULL"))
+RATIOS = ("p50_over_floor", "cpu_over_floor", "tail_over_floor", "times_feast")
 SERVERS = tuple(os.environ.get("FIELDHOUSE_BENCH_SERVERS", "ours,floor,feast").split(","))
 
 
@@ -111,6 +111,7 @@ def ratios(found: dict[str, Any]) -> dict[str, float]:
     if "floor" in found:
         floor = found["floor"]
         made["p50_over_floor"] = round(ours["p50_ms"] / floor["p50_ms"], 3)
+        made["cpu_over_floor"] = round(ours["cpu_ms"] / floor["cpu_ms"], 3)
         tails = (ours["p99_ms"] / ours["p50_ms"], floor["p99_ms"] / floor["p50_ms"])
         made["tail_over_floor"] = round(tails[0] / tails[1], 3)
     if "feast" in found:
@@ -120,11 +121,16 @@ def ratios(found: dict[str, Any]) -> dict[str, float]:
 
 def told(found: dict[str, Any]) -> str:
     parts = [
-        f"{n} p50 {found[n]['p50_ms']:.3f} p99 {found[n]['p99_ms']:.3f} ms {found[n]['per_second']:.0f}/s"
+        f"{n} p50 {found[n]['p50_ms']:.3f} p99 {found[n]['p99_ms']:.3f} ms "
+        f"{found[n]['per_second']:.0f}/s cpu {found[n]['cpu_ms']:.3f} ms"
         for n in SERVERS
     ]
     parts += [f"redis {found['redis_ms']:.3f} ms"]
-    parts += [f"{k} {found[k]}" for k in ("p50_over_floor", "tail_over_floor", "times_feast") if k in found]
+    parts += [
+        f"{k} {found[k]}"
+        for k in ("p50_over_floor", "tail_over_floor", "times_feast")
+        if k in found
+    ]
     return "; ".join(parts)
 
 
@@ -212,7 +218,3 @@ def server(name: str, url: str) -> Iterator[tuple[str, int]]:
             process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
-
-
-if __name__ == "__main__":
-    print(asyncio.__name__)

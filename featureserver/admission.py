@@ -3,7 +3,11 @@
 from registry.kernel.errors import Unavailable
 
 MOST_WAITING = 1024
+LEAST_WAITING = 8
 _WEIGHT = 0.05
+# One lookup that was held up by something else says little of the next ones.
+_MOST_TIMES = 4.0
+_LEAST_SECONDS = 0.001
 
 
 class Overloaded(Unavailable):
@@ -13,7 +17,8 @@ class Overloaded(Unavailable):
 class Admission:
     """Knows how long a lookup keeps the processor, and so how long a new one would wait.
 
-    A lookup that would wait longer than `queue_seconds`, or is one of more than `most`, is refused.
+    A lookup that would wait longer than `queue_seconds`, or is one of more than `most`, is refused;
+    the first `LEAST_WAITING` never are.
     """
 
     def __init__(self, queue_seconds: float, most: int = MOST_WAITING) -> None:
@@ -25,7 +30,8 @@ class Admission:
     def enter(self) -> None:
         """Take one more; raises `Overloaded`. Who is taken calls `leave`."""
         ahead = self.waiting * self._busy_seconds
-        if ahead > self._queue_seconds or self.waiting >= self._most:
+        late = ahead > self._queue_seconds and self.waiting >= LEAST_WAITING
+        if late or self.waiting >= self._most:
             raise Overloaded(
                 "this server has more lookups than it can answer in time",
                 f"{self.waiting} are under way, which is about {ahead * 1000:.0f} ms of work",
@@ -37,4 +43,5 @@ class Admission:
         """One is done, and kept the processor that long; None when it was not answered."""
         self.waiting -= 1
         if busy_seconds is not None:
-            self._busy_seconds += _WEIGHT * (busy_seconds - self._busy_seconds)
+            believed = min(busy_seconds, _LEAST_SECONDS + _MOST_TIMES * self._busy_seconds)
+            self._busy_seconds += _WEIGHT * (believed - self._busy_seconds)

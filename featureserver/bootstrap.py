@@ -13,7 +13,8 @@ from featureserver.materialize import Materializer
 from featureserver.plans import plan_book
 from featureserver.ports import OnlineStore
 from featureserver.redis_server import running_redis
-from featureserver.stores.redis import RedisOnlineStore, address_of, connect
+from featureserver.stores.opening import open_reader, open_store
+from featureserver.stores.redis import RedisOnlineStore
 from registry.kernel.errors import Misuse
 from registry.kernel.settings import Settings
 from registry.ports import Principal, Registry
@@ -40,13 +41,11 @@ def open_lookup(
     )
     if client is not None:
         return Lookup(plans, _store(client), clock, resources=resources)
-    from featureserver.stores.redis_wire import RedisReader
-
     url = resources.enter_context(running_redis(settings))
     timeout = float(settings.get(names.TIMEOUT_SECONDS))
-    store = RedisOnlineStore(connect(url, timeout), address_of(url))
+    store = open_store(url, timeout)
     resources.callback(store.close)
-    return Lookup(plans, store, clock, RedisReader(url, timeout), resources)
+    return Lookup(plans, store, clock, open_reader(url, timeout), resources)
 
 
 def open_materializer(
@@ -131,9 +130,7 @@ def _running_store(settings: Settings) -> OnlineStore:
     from featureserver.redis_server import known_url
 
     url = known_url(settings)
-    return RedisOnlineStore(
-        connect(url, float(settings.get(names.TIMEOUT_SECONDS))), address_of(url)
-    )
+    return open_store(url, float(settings.get(names.TIMEOUT_SECONDS)))
 
 
 def _registry(settings: Settings) -> Registry:

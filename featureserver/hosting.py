@@ -12,8 +12,8 @@ from featureserver.endpoints import Limits
 from featureserver.lookup import Lookup
 from featureserver.plans import plan_book
 from featureserver.redis_server import running_redis
-from featureserver.stores.redis import RedisOnlineStore, address_of, connect
-from featureserver.stores.redis_wire import RedisReader
+from featureserver.stores.opening import open_reader, open_store
+from featureserver.stores.redis import RedisOnlineStore
 from featureserver.tally import TallyFiles
 from registry.kernel.settings import Settings
 from registry.ports import Authority, PublishedReader, Registry, UsageBook
@@ -52,8 +52,7 @@ def host_app(
     served: ServedRegistry = registry if registry is not None else _data_plane(settings)
     timeout = float(settings.get(names.TIMEOUT_SECONDS))
     with running_redis(settings) as url:
-        store = RedisOnlineStore(connect(url, timeout), address_of(url))
-        reader = RedisReader(url, timeout)
+        store, reader = open_store(url, timeout), open_reader(url, timeout)
         writing = _Writing(settings, registry, engine, store)
         parts = Parts(
             lookup=Lookup(plan_book(settings, served.published), store, clock_of(settings), reader),

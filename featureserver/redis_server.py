@@ -20,7 +20,8 @@ from urllib.parse import quote
 import redis
 
 from featureserver.settings import SOCKET, TIMEOUT_SECONDS, URL, redis_folder
-from featureserver.stores.redis import RedisOnlineStore, address_of, connect
+from featureserver.stores.opening import open_store
+from featureserver.stores.redis import RedisOnlineStore
 from registry.kernel.canonical import digest, short
 from registry.kernel.errors import Misuse, Unavailable
 from registry.kernel.settings import Settings
@@ -109,9 +110,7 @@ def _socket_of(settings: Settings) -> Path | None:
 def online_store(settings: Settings) -> Iterator[RedisOnlineStore]:
     """The online store of these settings, reachable for as long as this."""
     with running_redis(settings) as url:
-        store = RedisOnlineStore(
-            connect(url, float(settings.get(TIMEOUT_SECONDS))), address_of(url)
-        )
+        store = open_store(url, float(settings.get(TIMEOUT_SECONDS)))
         try:
             yield store
         finally:

@@ -9,7 +9,8 @@ URL = Setting(
     "online",
     "url",
     "",
-    "Redis URL (redis://, rediss://, unix://); empty means a redis-server started for you",
+    "Redis URL (redis://, rediss://, unix://, redis+cluster:// with one of its nodes); empty means "
+    "a redis-server started for you",
     secret=True,
 )
 SOCKET = Setting(

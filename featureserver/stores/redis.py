@@ -16,8 +16,8 @@ from redis.exceptions import NoScriptError, RedisError
 from featureserver.keys import belongs, key_suffix, parse_key
 from registry.kernel.errors import Unavailable
 
-_SCRIPT = files("featureserver.stores").joinpath("write_newest.lua").read_bytes()
-_ROWS_PER_CALL = 512
+SCRIPT = files("featureserver.stores").joinpath("write_newest.lua").read_bytes()
+ROWS_PER_CALL = 512
 _CALLS_PER_TRIP = 16
 _GLOB = str.maketrans({c: f"\\{c}" for c in "*?[]^\\"})
 
@@ -47,7 +47,7 @@ class RedisOnlineStore:
     ) -> int:
         expiry = b"0" if expire_seconds is None else b"%d" % max(1, round(expire_seconds * 1000))
         flags = (b"1" if rewrite else b"0", expiry)
-        trip = _ROWS_PER_CALL * _CALLS_PER_TRIP
+        trip = ROWS_PER_CALL * _CALLS_PER_TRIP
         with self._translated("write features"):
             return sum(
                 self._trip(keys[at : at + trip], rows[at : at + trip], flags)
@@ -58,7 +58,7 @@ class RedisOnlineStore:
         deleted = 0
         with self._translated("delete a generation"):
             for keys in self.keys_of(namespace, view_key, generation):
-                deleted += int(self._client.unlink(*keys))
+                deleted += self._unlink(keys)
         return deleted
 
     def count_generation(self, namespace: str, view_key: str, generation: int) -> int:
@@ -107,20 +107,23 @@ class RedisOnlineStore:
 
     def _send(self, keys: Sequence[bytes], rows: Sequence[bytes], flags: tuple[bytes, ...]) -> int:
         if self._digest is None:
-            loaded = self._client.execute_command("SCRIPT LOAD", _SCRIPT)
+            loaded = self._client.execute_command("SCRIPT LOAD", SCRIPT)
             self._digest = loaded if isinstance(loaded, bytes) else loaded.encode()
         with self._client.pipeline(transaction=False) as pipe:
-            for at in range(0, len(keys), _ROWS_PER_CALL):
-                some = keys[at : at + _ROWS_PER_CALL]
+            for at in range(0, len(keys), ROWS_PER_CALL):
+                some = keys[at : at + ROWS_PER_CALL]
                 pipe.execute_command(
                     "EVALSHA",
                     self._digest,
                     len(some),
                     *some,
                     *flags,
-                    *rows[at : at + _ROWS_PER_CALL],
+                    *rows[at : at + ROWS_PER_CALL],
                 )
             return sum(pipe.execute())
+
+    def _unlink(self, keys: Sequence[bytes]) -> int:
+        return int(self._client.unlink(*keys))
 
     def keys_of(self, namespace: str, view_key: str, generation: int) -> Iterator[list[bytes]]:
         suffix = key_suffix(namespace, view_key, generation)

@@ -41,15 +41,26 @@ class RedisReader:
         if len(keys) <= BULK_KEYS:
             if not keys:
                 return []
-            small: list[bytes | None] = await self._ask(self._small, b"MGET", *keys)
+            small: list[bytes | None] = await self.ask(b"MGET", *keys)
             return small
         parts = [keys[at : at + BULK_KEYS] for at in range(0, len(keys), BULK_KEYS)]
-        found = await asyncio.gather(*(self._ask(self._bulk, b"MGET", *part) for part in parts))
-        return [value for part in found for value in part]
+        return [value for part in await self.read_groups(parts) for value in part]
+
+    async def read_groups(self, groups: Sequence[Sequence[bytes]]) -> list[list[bytes | None]]:
+        """The values of each group of keys, an MGET each, in one pipelined trip."""
+        total = sum(map(len, groups))
+        lane = self._small if total <= BULK_KEYS else self._bulk
+        commands = [hiredis.pack_command((b"MGET", *group)) for group in groups]
+        return await self._exchange(lane, commands)
+
+    async def ask(self, *words: bytes) -> Any:
+        """The answer to one command; raises `Unavailable` within the timeout."""
+        (found,) = await self._exchange(self._small, (hiredis.pack_command(words),))
+        return found
 
     async def ping(self) -> None:
         """Return when Redis answers; raises `Unavailable`."""
-        await self._ask(self._small, b"PING")
+        await self.ask(b"PING")
 
     async def close(self) -> None:
         if self._probing is not None:
@@ -58,17 +69,16 @@ class RedisReader:
             lane.end(ConnectionError("closed"))
         await asyncio.sleep(0)  # lets the loop close the sockets
 
-    async def _ask(self, lane: "_Lane", *words: bytes) -> Any:
+    async def _exchange(self, lane: "_Lane", commands: Sequence[bytes]) -> list[Any]:
         if self._hangs is not None:
             raise unavailable("read features", self._address, self._hangs)
-        command = hiredis.pack_command(words)
         deadline = time.monotonic() + self._timeout
         try:
             try:
-                return await (lane.link or await lane.connected(deadline)).ask(command, deadline)
+                return await _answers(lane.link, lane, commands, deadline)
             except ConnectionError:
                 # A connection that Redis has closed meanwhile: reading again does no harm.
-                return await (await lane.connected(deadline)).ask(command, deadline)
+                return await _answers(None, lane, commands, deadline)
         except TimeoutError as error:
             self._found_hanging(error)
             raise unavailable("read features", self._address, error) from error
@@ -127,6 +137,15 @@ class RedisReader:
         database = int(self._options.get("db", 0) or 0)
         if database:
             await link.ask(hiredis.pack_command(("SELECT", database)), deadline)
+
+
+async def _answers(
+    link: Link | None, lane: "_Lane", commands: Sequence[bytes], deadline: float
+) -> list[Any]:
+    link = link or await lane.connected(deadline)
+    if len(commands) == 1:
+        return [await link.ask(commands[0], deadline)]
+    return await asyncio.gather(*[link.ask(command, deadline) for command in commands])
 
 
 class _Lane:
