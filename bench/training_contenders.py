@@ -1,4 +1,4 @@
-"""One contender's join in a process of its own: `python -m bench.training_contenders WHO SHAPE OUT`.
+"""One join in a process of its own: `python -m bench.training_contenders WHO SHAPE FOLDER`.
 
 SHAPE is a `training_data.Shape` as JSON, its data made already. The result is an Arrow table in
 memory; its time, the peak of resident memory and a sum over the answer are printed as JSON.
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from bench.training_data import Shape
 
-Join = Callable[[Shape, Path], Callable[[], Any]]
+Join = Callable[[Shape, Path], Callable[[], pa.Table]]
 
 
 def ours(shape: Shape, folder: Path) -> Callable[[], pa.Table]:

@@ -73,7 +73,7 @@ def _read_files(pattern: str | Path) -> pa.Table:
     if not files:
         raise Misuse(f"no Parquet file at {pattern}", hint="a query must start with SELECT or WITH")
     try:
-        return pa.concat_tables([pq.read_table(file) for file in files])
+        return pa.concat_tables([pq.ParquetFile(file).read() for file in files])
     except (pa.ArrowInvalid, OSError) as error:
         raise Invalid(f"cannot read the spine from {pattern}", str(error)) from error
 

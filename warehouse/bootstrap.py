@@ -1,5 +1,6 @@
 """Joins the warehouse: the engine that the settings ask for. The one place that opens one."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +38,13 @@ def open_engine(settings: Settings, tables: Mapping[str, Path] | None = None) ->
         _limit(connection, settings, home)
         _shut_in(connection, (*catalog.folders(), str(home)))
     evaluated = EvaluatedQueries(home / "evaluated", int(settings.get(EVALUATED_BYTES)))
-    return DuckDBEngine(connection, catalog, evaluated, str(settings.get(TIME_ZONE)))
+    return DuckDBEngine(
+        connection,
+        catalog,
+        evaluated,
+        str(settings.get(TIME_ZONE)),
+        threads=int(settings.get(THREADS)) or os.cpu_count() or 1,
+    )
 
 
 def open_sketches(settings: Settings) -> ValueSketcher:

@@ -43,6 +43,7 @@ class DuckDBEngine:
     evaluated: EvaluatedQueries
     time_zone: str = "UTC"
     pins: Mapping[Source, Path] = field(default_factory=dict)
+    threads: int = 1
     scan_rows: int = SCAN_ROWS
 
     @property
@@ -99,7 +100,7 @@ class DuckDBEngine:
                 relation = self._relation(cursor, files)
                 time = spine.schema.field(time_column).type
                 plan = plan_as_of(view, features, relation.schema, time, as_of)
-                join = DuckDBJoin(cursor, plan, relation, files, self.scan_rows)
+                join = DuckDBJoin(cursor, plan, relation, files, self.threads, self.scan_rows)
                 ready = ready_spine(spine, time_column, plan.history.keys, plan, self.time_zone)
                 found = join.match(ready, with_expired)
                 return assemble(found, partial(join.fetch, found), plan, with_expired)

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from registry.kernel.types import arrow_type
 from warehouse import sql
 from warehouse.asof import AsOfPlan
+from warehouse.engines.arrays import int64s, numpy_of
 from warehouse.engines.matches import Matches
 from warehouse.engines.newest import NewestRows, Part, Winners, winners_of
 from warehouse.engines.payload import can_fetch, fetch_columns
@@ -37,6 +38,7 @@ class DuckDBJoin:
     plan: AsOfPlan
     relation: sql.Relation
     files: Sequence[str]
+    threads: int = 1
     scan_rows: int = SCAN_ROWS
 
     def match(self, spine: pa.Table, with_expired: bool) -> Matches:
@@ -48,7 +50,7 @@ class DuckDBJoin:
         if keys.table is not None:
             self.cursor.register(sql.CODES, keys.table)
         newest = NewestRows(order, self.plan.history.created is not None)
-        with ThreadPoolExecutor(_threads(self.cursor)) as pool:
+        with ThreadPoolExecutor(self.threads) as pool:
             for found in _in_order(pool, order, self._parts(bounds)):
                 newest.offer(found)
         taken = newest.carry(in_order=self.plan.history.created is None)
@@ -61,7 +63,7 @@ class DuckDBJoin:
         plain = set(can_fetch(self.files, columns))
         direct = [column for column in columns if column in plain]
         other = [column for column in columns if column not in plain]
-        with ThreadPoolExecutor(_threads(self.cursor)) as pool:
+        with ThreadPoolExecutor(self.threads) as pool:
             values = dict(
                 zip(direct, fetch_columns(self.files, direct, found.positions, pool), strict=True)
                 if direct
@@ -76,9 +78,9 @@ class DuckDBJoin:
         names = [name for name in spine.column_names if name.startswith("k")]
         keys = encode_keys([spine.column(name) for name in names], times.is_valid(), _SPREAD)
         known = times.drop_null() if times.null_count else times
-        ticks = known.to_numpy() if len(keys.positions) == len(known) else None
+        ticks = numpy_of(known) if len(keys.positions) == len(known) else None
         if ticks is None:
-            ticks = times.take(pa.array(keys.positions)).to_numpy()
+            ticks = numpy_of(times.take(int64s(keys.positions)))
         low = self._first_event() if len(ticks) else 0
         return keys, order_spine(spine.num_rows, keys.positions, keys.codes, ticks, low)
 
@@ -102,7 +104,7 @@ class DuckDBJoin:
         for batch in self.cursor.sql(text).to_arrow_reader(self.scan_rows):
             if not batch.num_rows:
                 continue
-            columns = {name: batch.column(name).to_numpy() for name in batch.schema.names}
+            columns = {name: numpy_of(batch.column(name)) for name in batch.schema.names}
             event, created = columns["event"], columns.get("created")
             seen = None
             if created is not None and self.plan.late_rows:
@@ -121,18 +123,22 @@ class DuckDBJoin:
             "event": newest.event[slots],
             "created": newest.created[slots],
         }
-        self.cursor.register(sql.SAME, pa.table(same))
+        self.cursor.register(
+            sql.SAME, pa.table({name: int64s(values) for name, values in same.items()})
+        )
         self.cursor.execute(sql.make_tied_history(self.plan, self.relation, bounds))
         self.cursor.execute(sql.keep_tied(self.plan, self.relation))
         self.cursor.execute(sql.drop_losers())
         won = self.cursor.sql(sql.winners_of_ties(self.plan, bounds)).to_arrow_table()
-        newest.position[won.column("slot").to_numpy()] = won.column("pos").to_numpy()
+        newest.position[numpy_of(won.column("slot"))] = numpy_of(won.column("pos"))
 
     def _fetch_cast(
         self, found: Matches, columns: Sequence[HistoryColumn]
     ) -> list[pa.ChunkedArray]:
         slots = np.arange(len(found.positions), dtype=np.int64)
-        self.cursor.register(sql.WANTED, pa.table({"pos": found.positions, "slot": slots}))
+        self.cursor.register(
+            sql.WANTED, pa.table({"pos": int64s(found.positions), "slot": int64s(slots)})
+        )
         payload = self.cursor.sql(sql.fetch(self.relation, columns)).to_arrow_table()
         order = pc.sort_indices(payload.column("slot"))
         return [
@@ -152,8 +158,3 @@ def _in_order(
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
-
-
-def _threads(cursor: Connection) -> int:
-    ((threads,),) = cursor.execute("SELECT current_setting('threads')").fetchall()
-    return int(threads)

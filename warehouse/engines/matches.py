@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from registry.kernel.types import arrow_type
 from warehouse.asof import AsOfPlan
+from warehouse.engines.arrays import bools, int64s
 from warehouse.engines.newest import NewestRows
 from warehouse.engines.port import CREATED_TIME, EVENT_TIME, EXPIRED
 from warehouse.engines.slots import Int64s
@@ -76,7 +77,7 @@ def assemble(found: Matches, fetch: Fetch, plan: AsOfPlan, with_expired: bool) -
     columns[EVENT_TIME] = _instants(found.event, missing, plan.unit)
     columns[CREATED_TIME] = _instants(found.created, missing, plan.unit)
     if with_expired:
-        columns[EXPIRED] = pa.array(found.expired)
+        columns[EXPIRED] = bools(found.expired)
     return pa.table(columns)
 
 
@@ -85,7 +86,7 @@ def _values(
 ) -> dict[str, pa.Array | pa.ChunkedArray]:
     if not len(found.positions):
         return {c.name: pa.nulls(found.rows, arrow_type(c.dtype)) for c in plan.features}
-    taken = pa.array(found.slots, mask=missing if missing.any() else None)
+    taken = int64s(found.slots, missing)
     values: dict[str, pa.Array | pa.ChunkedArray] = {}
     for start in range(0, len(plan.features), COLUMNS_AT_ONCE):
         columns = plan.features[start : start + COLUMNS_AT_ONCE]
@@ -96,7 +97,7 @@ def _values(
 
 
 def _instants(ticks: Int64s, missing: npt.NDArray[np.bool_], unit: Unit) -> pa.Array:
-    return instants_of(pa.array(ticks, mask=missing), unit)
+    return instants_of(int64s(ticks, missing), unit)
 
 
 def _scatter(rows: int, at: Int64s, values: Int64s, empty: int = 0) -> Int64s:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from warehouse.engines.arrays import int64s, numpy_of, where_true
 from warehouse.engines.slots import Int64s
 
 
@@ -32,7 +33,7 @@ def encode_keys(keys: Sequence[pa.ChunkedArray], known: pa.ChunkedArray, spread:
     """
     for key in keys:
         known = pc.and_(known, key.is_valid())
-    positions = np.flatnonzero(known.to_numpy())
+    positions = where_true(known)
     every = len(positions) == len(known)
     if not keys:  # all rows are of one thing
         return SpineKeys(positions, np.zeros(len(positions), dtype=np.int64))
@@ -40,7 +41,7 @@ def encode_keys(keys: Sequence[pa.ChunkedArray], known: pa.ChunkedArray, spread:
     if not len(positions):
         return SpineKeys(positions, np.zeros(0, dtype=np.int64), _table(kept, positions, positions))
     if len(kept) == 1 and pa.types.is_integer(kept[0].type):
-        values = kept[0].to_numpy()
+        values = numpy_of(kept[0])
         least, greatest = int(values.min()), int(values.max())
         if greatest - least <= spread:
             return SpineKeys(positions, values - least, None, least, greatest)
@@ -53,16 +54,16 @@ def _codes(keys: Sequence[pa.Array]) -> tuple[Int64s, Int64s]:
     codes = np.zeros(len(keys[0]), dtype=np.int64)
     for key in keys:
         encoded = key.dictionary_encode()
-        pairs = codes * len(encoded.dictionary) + encoded.indices.to_numpy().astype(np.int64)
-        codes = pa.array(pairs).dictionary_encode().indices.to_numpy().astype(np.int64)
+        pairs = codes * len(encoded.dictionary) + numpy_of(encoded.indices).astype(np.int64)
+        codes = numpy_of(int64s(pairs).dictionary_encode().indices).astype(np.int64)
     first = np.empty(int(codes.max()) + 1, dtype=np.int64)
     first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
     return codes, first
 
 
 def _table(keys: Sequence[pa.Array], codes: Int64s, rows: Int64s) -> pa.Table:
-    columns = {f"k{place}": key.take(pa.array(rows)) for place, key in enumerate(keys)}
-    return pa.table({**columns, "code": codes})
+    columns = {f"k{place}": key.take(int64s(rows)) for place, key in enumerate(keys)}
+    return pa.table({**columns, "code": int64s(codes)})
 
 
 def _whole(key: pa.ChunkedArray) -> pa.Array:

@@ -8,6 +8,7 @@ import pyarrow as pa
 from registry.core.published import PublishedView
 from registry.kernel.errors import Invalid, Misuse, nearest_names
 from warehouse.asof import AsOfPlan, check_key
+from warehouse.engines.arrays import int64s
 from warehouse.history import HistoryColumn
 from warehouse.instants import check_time, ticks_of_column
 
@@ -37,7 +38,7 @@ def ready_spine(
 ) -> pa.Table:
     """Columns pos (int64), t (int64 ticks) and k0, k1, …: all that a join has to look at."""
     columns = {
-        "pos": pa.array(np.arange(spine.num_rows, dtype=np.int64)),
+        "pos": int64s(np.arange(spine.num_rows, dtype=np.int64)),
         "t": ticks_of_column(spine.column(time_column), plan.unit, zone),
     }
     for place, key in enumerate(keys):
