@@ -40,6 +40,19 @@ ROWS = [
     ),
     (
         RowSchema(
+            3,
+            (
+                ("small", "set<int32>"),
+                ("nested", "list<list<int64>>"),
+                ("facts", "json"),
+                ("none", "list<float64>"),
+            ),
+        ),
+        {"small": [3, -1], "nested": [[1], None, []], "facts": '{"a": [1, null]}', "none": []},
+        timedelta(),
+    ),
+    (
+        RowSchema(
             1,
             (
                 ("price", "decimal"),
