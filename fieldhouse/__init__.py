@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from registry.vocabulary import SqlSource as SqlSource
     from registry.vocabulary import expect as expect
     from registry.vocabulary import governed as governed
-    from serving.predict import Predictor as Predictor
+    from serving.api import Predictor as Predictor
     from training.api import build_training_set as build_training_set
     from training.api import load_training_set as load_training_set
 
 _HOMES = {
     "Lookup": "featureserver.api",
-    "Predictor": "serving.predict",
+    "Predictor": "serving.api",
     "SqlSource": "registry.vocabulary",
     "build_training_set": "training.api",
     "expect": "registry.vocabulary",

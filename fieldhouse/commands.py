@@ -65,6 +65,7 @@ TABLE: Mapping[str, Entry] = {
     "lookup": _features("lookup", "look features up for entities", "Serve"),
     "parity": _features("parity", "compare online values with offline ones", "Serve"),
     "serve": Entry("", "run a server until it is stopped", "Serve", SERVE),
+    "drift": Entry("serving.cli:drift", "compare production with training", "Operate"),
     "lifecycle": _registry("lifecycle", "move features between states at run time", "Operate"),
     "token": _registry("token", "issue, list and revoke tokens", "Operate"),
 }

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,15 @@ from registry.ports import ModelBook, ModelRecord
 from serving import bundle as bundles
 from serving.bundle import FileEntry, Golden, Manifest, ModelFile, TrainedOn
 from serving.history import evidence_of
-from serving.profile import encode_profile, profile_columns
+from serving.profile import Profile, encode_profile, profile_columns, profile_keys
 from serving.runtimes import find_format, format_of_file, open_runtime
 from serving.runtimes.port import RuntimePolicy
-from serving.signature import Signature, check_signature
+from serving.signature import Output, Signature, check_signature
 from serving.signing import seal
 from serving.store import Bundle, Stores, bundle_folder, copy_bundle, read_bundle
 from serving.tensors import Array
+
+_ANSWERED_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,9 @@ class Parts:
     `golden_rows` float64 [g, width] and `golden_outputs` (by output name, the training framework's
     own answers to them); without the latter the packaged model's answers are taken, which then
     proves only that they don't change. `reference` float64 [n, width] are training rows for the
-    drift profile. `code` are the training code's files and `lock` the lock they ran under. `assets`
-    are further files that the model needs: weights, or the waiver of a pickle.
+    drift profile, `reference_keys` the entity keys of those rows by name. `code` are the training
+    code's files and `lock` the lock they ran under. `assets` are further files that the model
+    needs: weights, or the waiver of a pickle.
     """
 
     name: str
@@ -51,6 +55,7 @@ class Parts:
     code: Sequence[Path] = ()
     lock: Path | None = None
     assets: Sequence[Path] = ()
+    reference_keys: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 def make_bundle(parts: Parts, policy: RuntimePolicy) -> tuple[Manifest, dict[str, bytes]]:
@@ -67,11 +72,10 @@ def make_bundle(parts: Parts, policy: RuntimePolicy) -> tuple[Manifest, dict[str
     find_format(format_name)
     files = _read_files(parts)
     model = ModelFile(parts.model_file.name, format_name, dict(parts.options))
-    outputs = _answers(parts, model, files, policy)
+    outputs = _answers(parts, model, files, policy, parts.golden_rows)
     files[bundles.GOLDEN] = Golden(parts.golden_rows, parts.golden_outputs or outputs).encode()
     if parts.reference is not None:
-        columns = profile_columns(parts.reference, _column_names(parts.signature))
-        files[bundles.PROFILE] = encode_profile(columns)
+        files[bundles.PROFILE] = encode_profile(_reference(parts, model, files, policy))
     return _manifest(parts, model, files), files
 
 
@@ -107,13 +111,43 @@ def _read_files(parts: Parts) -> dict[str, bytes]:
     return files
 
 
-def _answers(
+def _reference(
     parts: Parts, model: ModelFile, files: Mapping[str, bytes], policy: RuntimePolicy
+) -> Profile:
+    """The profile of the reference rows, of their keys, and of the model's answers to them."""
+    assert parts.reference is not None
+    rows = np.ascontiguousarray(parts.reference, np.float64)
+    step = max(1, len(rows) // _ANSWERED_ROWS)
+    answers = _answers(parts, model, files, policy, rows[::step]) if len(rows) else {}
+    outputs = [
+        column
+        for output in parts.signature.outputs
+        if output.name in answers
+        for column in profile_columns(*flat_output(output, answers[output.name]))
+    ]
+    columns = profile_columns(rows, _column_names(parts.signature))
+    return Profile(columns, profile_keys(parts.reference_keys), tuple(outputs))
+
+
+def flat_output(output: Output, values: Array) -> tuple[NDArray[np.float64], list[str]]:
+    """An output as float64 [n, w], and a name for each of its columns."""
+    table = np.asarray(values, np.float64).reshape(len(values), -1)
+    if table.shape[1] == 1:
+        return table, [output.name]
+    return table, [f"{output.name}[{place}]" for place in range(table.shape[1])]
+
+
+def _answers(
+    parts: Parts,
+    model: ModelFile,
+    files: Mapping[str, bytes],
+    policy: RuntimePolicy,
+    rows: NDArray[np.float64],
 ) -> dict[str, Array]:
     draft = Manifest(bundles.LAYOUT, parts.name, parts.task, model, parts.signature, ())
     runtime = open_runtime(Bundle(draft, "", "", files), policy)
     try:
-        return dict(runtime.predict(np.ascontiguousarray(parts.golden_rows, np.float64)))
+        return dict(runtime.predict(np.ascontiguousarray(rows, np.float64)))
     finally:
         runtime.unload()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 
 from registry.kernel.errors import Invalid, Misuse
 from serving.bundle import TrainedOn
@@ -87,7 +88,8 @@ def parts_of(room: Room, spec: PackageSpec, folder: Path) -> Parts:
     signature = _with_ranges(plain, spec.ranges)
     trained = open_training(room.settings, registry=room.registry).load(spec.training_set)
     record = room.registry.datasets.get(spec.training_set)
-    rows = matrix_of(trained.to_arrow(), column_names(trained, signature))
+    table = trained.to_arrow()
+    rows = matrix_of(table, column_names(trained, signature))
     step = max(1, len(rows) // max(1, spec.golden_rows))
     return Parts(
         name=spec.name,
@@ -95,6 +97,7 @@ def parts_of(room: Room, spec: PackageSpec, folder: Path) -> Parts:
         signature=signature,
         golden_rows=np.ascontiguousarray(rows[::step][: spec.golden_rows]),
         reference=rows,
+        reference_keys=_key_values(table, signature),
         service=spec.service,
         trained_on=TrainedOn(record.name, record.manifest_digest, tuple(record.features)),
         format=spec.format,
@@ -105,6 +108,12 @@ def parts_of(room: Room, spec: PackageSpec, folder: Path) -> Parts:
         lock=folder / spec.lock if spec.lock else None,
         assets=[folder / name for name in spec.assets],
     )
+
+
+def _key_values(table: pa.Table, signature: Signature) -> dict[str, list[Any]]:
+    """The entity keys of the reference rows, for the drift profile; not the sensitive ones."""
+    names = [tensor.name for tensor in signature.keys if not tensor.sensitive]
+    return {name: table.column(name).to_pylist() for name in names if name in table.column_names}
 
 
 def _with_ranges(signature: Signature, ranges: Mapping[str, Range]) -> Signature:

@@ -14,7 +14,8 @@ import numpy as np
 from registry.kernel.clock import Clock
 from registry.kernel.errors import Corrupt, Unavailable
 from serving.loaded import LoadedModel, Router
-from serving.log import LogEntry, PredictionLog
+from serving.log import PredictionLog
+from serving.logged import LogEntry
 from serving.metrics import ServingMetrics
 from serving.ports import FeatureLookup, FeatureMatrix
 from serving.rows import Floats, Given

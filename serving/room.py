@@ -13,9 +13,10 @@ from registry.settings import HOME, clock_of
 from serving import settings as names
 from serving.loaded import LoadedModel, load_model
 from serving.ports import FeatureLookup
-from serving.runtimes.port import RuntimePolicy, WorkerPolicy
+from serving.runtimes.port import RuntimePolicy
 from serving.signing import TRUSTED, TrustedKeys, ensure_signing_key, read_trusted_keys
 from serving.store import Bundle, Store, Stores, read_bundle
+from serving.worker.policy import WorkerPolicy
 
 
 class Room:

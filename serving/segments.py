@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from serving.log import LogEntry
+from serving.logged import LogEntry
 from serving.signature import Input, Signature
 
 _INSTANT = pa.timestamp("us", tz="UTC")

@@ -2,13 +2,15 @@
 
 import click
 
+from serving.cli.drift import drift
 from serving.cli.gate import gate, list_models, report
 from serving.cli.packaging import package, rebuild, restore
 from serving.cli.release import approve, live, promote, reject, rollback
 from serving.cli.retraining import allow_retraining, approve_retrained
 from serving.cli.serve import serve_models
+from serving.cli.waive import waive
 
-__all__ = ["model", "serve_models"]
+__all__ = ["drift", "model", "serve_models"]
 
 
 @click.group()
@@ -18,6 +20,7 @@ def model() -> None:
 
 for command in (
     package,
+    waive,
     rebuild,
     restore,
     gate,

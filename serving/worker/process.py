@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.kernel.errors import Corrupt, FieldhouseError, Invalid, Unavailable
-from serving.runtimes.port import WorkerPolicy
 from serving.tensors import Array
 from serving.worker import child
+from serving.worker.policy import WorkerPolicy
 
 logger = logging.getLogger(__name__)
 _CHILD = Path(child.__file__)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from registry.kernel.errors import Corrupt, Unavailable
-from serving.runtimes.port import WorkerPolicy
+from serving.worker.policy import WorkerPolicy
 from serving.worker.process import ModelFailed, Worker, WorkerFailed, WorkerSpec
 
 ROWS = np.array([[1.0, 2.0]])

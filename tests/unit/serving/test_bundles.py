@@ -46,7 +46,7 @@ def test_golden_rows_and_reference_profile_are_in_the_bundle(room, record):
     files = room.bundle(record.name, record.version).files
     golden = decode_golden(files[GOLDEN])
     assert golden.rows.shape == (8, 4) and len(golden.outputs["probability"]) == 8
-    wind = decode_profile(files["profile.json"])[2]
+    wind = decode_profile(files["profile.json"]).columns[2]
     column = flights().rows[:, 2]
     assert wind.name == "wind" and wind.rows == len(column)
     assert sum(wind.counts) + wind.missing == wind.rows

@@ -1,0 +1,75 @@
+"""Several server processes on the same sockets: one dies, the others answer, another comes."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from featureserver.listen import listen_tcp, listen_unix
+from registry.kernel.errors import Unavailable
+from serving.spec import ServerSpec
+from serving.wire import Connection
+from serving.workers import Workers
+from tests.model_room import AUTHOR, open_room, parts, xgboost_model
+
+BODY = b'{"features":{"distance":1,"delay":2.5,"wind":null,"load":0}}'
+
+
+@pytest.fixture
+def running(tmp_path):
+    """Two workers on TCP and a Unix socket, watched: gives (workers, addresses)."""
+    room = open_room(tmp_path)
+    record = room.package(parts(tmp_path, xgboost_model()), actor=AUTHOR.subject)
+    sockets = [listen_tcp("127.0.0.1", 0), listen_unix(tmp_path / "m.sock")]
+    spec = ServerSpec(str(tmp_path), (("delay", record.version),), lookup=False)
+    workers = Workers(room.settings, spec, 2, sockets)
+    workers.start()
+    watching = threading.Thread(target=workers.watch)
+    watching.start()
+    yield workers, [("127.0.0.1", sockets[0].getsockname()[1]), str(tmp_path / "m.sock")]
+    workers.ask_to_stop()
+    watching.join(30)
+    workers.stop()
+    for one in sockets:
+        one.close()
+
+
+def ask(address):
+    with Connection(address, 10) as link:
+        return link.request("POST", "/predict/delay", BODY).status
+
+
+def test_a_worker_killed_under_load_costs_its_own_requests_and_is_replaced(running):
+    workers, addresses = running
+    before = set(workers.pids)
+    assert len(before) == 2
+    answered, broken = 0, 0
+    victim = workers.pids[0]
+    for turn in range(200):
+        if turn == 50:
+            os.kill(victim, signal.SIGKILL)
+        try:
+            assert ask(addresses[turn % 2]) == 200
+            answered += 1
+        except OSError:
+            broken += 1
+    # Every request got its answer, or a connection that broke; nothing hung, nothing was doubled.
+    assert answered + broken == 200 and broken <= 5
+    for _ in range(200):
+        if len(workers.pids) == 2 and victim not in workers.pids:
+            break
+        time.sleep(0.05)
+    assert len(set(workers.pids) - before) == 1
+    assert ask(addresses[0]) == ask(addresses[1]) == 200
+
+
+def test_workers_that_cannot_serve_end_together(tmp_path):
+    room = open_room(tmp_path)
+    with listen_tcp("127.0.0.1", 0) as socket:
+        spec = ServerSpec(str(tmp_path), (("delay", "0123456789ab"),), lookup=False)
+        workers = Workers(room.settings, spec, 2, [socket])
+        with pytest.raises(Unavailable):
+            workers.start()
+        assert workers.pids == []
