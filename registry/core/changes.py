@@ -86,6 +86,19 @@ def plan(compiled: Compiled, state: NamespaceState, readers: Readers) -> Plan:
     return Plan(compiled.namespace, tuple(sorted(changes, key=_order)))
 
 
+def read_by(planned: Plan, state: NamespaceState, readers: Readers) -> Plan:
+    """The same plan with those who read its features by now: they may have come after it."""
+    newest = newest_features(state)
+
+    def reading(change: Change) -> Change:
+        known = state.features.get(change.name) or newest.get(change.name)
+        if change.object != "feature" or change.action in ("add", "move") or known is None:
+            return change
+        return replace(change, readers=readers.get(known.ref, ()))
+
+    return replace(planned, changes=tuple(map(reading, planned.changes)))
+
+
 def _order(change: Change) -> tuple[str, str, str, str]:
     return (change.object, change.name, change.action, change.aspect)
 
@@ -147,6 +160,7 @@ def _view_settings(view: Any) -> dict[str, str]:
     """What belongs to a view as a whole and to no feature's meaning."""
     return {
         "online": str(view.online).lower(),
+        "file": view.source.history.file or "",
         "domain": view.domain,
         "expectations": "; ".join(f"{e.kind} {e.arguments}" for e in view.expectations),
         "tags": "; ".join(f"{k}={v}" for k, v in view.tags),

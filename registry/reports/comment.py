@@ -138,7 +138,9 @@ def _most(reads: Sequence[str], values: Sequence[ValueDiff]) -> str:
     if not moved or not moved[0].changed:
         return ""
     first = moved[0]
-    return f"; of that {code(first.feature)} shifts most ({first.shift:.2f} of 1)"
+    if len(moved) == 1:
+        return f"; its values shift by {first.shift:.2f} of 1"
+    return f"; of these {code(first.feature)} shifts most ({first.shift:.2f} of 1)"
 
 
 def _folded(comment: Comment) -> Iterator[str]:

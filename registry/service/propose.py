@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 
 from registry.core.answerable import answerable
 from registry.core.audit import Event
-from registry.core.changes import Plan
+from registry.core.changes import Plan, read_by
 from registry.core.compiled import Compiled
 from registry.core.owners import same_subject
 from registry.core.policy import Approval, Lack, Need, by_givers, check_approver, lacking, needs
 from registry.core.proposals import PENDING, Proposal
 from registry.kernel.errors import NotFound, Refused
 from registry.ports import Principal, Transaction
-from registry.service.check import Checked, CheckFailed, check
+from registry.service.check import Checked, CheckFailed, check, readers_of
 from registry.service.context import Context
 
 
@@ -67,6 +67,7 @@ def propose(
         known = _pending(transaction, checked.plan.digest)
         if known is None:
             known = _opened(context, transaction, compiled, checked, principal, reason)
+        known = replace(known, plan=checked.plan)  # the same changes, and who reads them now
         return resettled(context, transaction, _joined(known, principal, origin))
 
 
@@ -180,13 +181,15 @@ def reject(context: Context, digest: str, principal: Principal, reason: str) -> 
 def needs_of(context: Context, transaction: Transaction, proposal: Proposal) -> tuple[Need, ...]:
     """What a proposal takes, by the policy and the owners in force."""
     now = context.clock()
+    state = transaction.state(proposal.namespace)
     answer = answerable(
         proposal.repository,
-        transaction.state(proposal.namespace),
+        state,
         context.owners,
         lambda subject: transaction.holder(subject, now) is not None,
     )
-    return needs(proposal.plan, context.policy, answer, proposal.proposers)
+    planned = read_by(proposal.plan, state, readers_of(state, transaction))
+    return needs(planned, context.policy, answer, proposal.proposers)
 
 
 def standing(context: Context, transaction: Transaction, proposal: Proposal) -> Standing:

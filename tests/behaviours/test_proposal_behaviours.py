@@ -11,15 +11,16 @@ from registry.adapters.sql.database import open_database
 from registry.adapters.sql.store import SqlStore
 from registry.adapters.sql.tokens import issue_token
 from registry.core.policy import Approval
+from registry.core.readers import Reader
 from registry.kernel.clock import FixedClock
 from registry.kernel.errors import Forbidden, Refused
 from registry.kernel.signing import SigningKey
 from registry.ports import Principal, Store
 from registry.service.apply import apply
 from registry.service.context import Context
-from registry.service.propose import Origin, approve, propose, reject
+from registry.service.propose import Origin, approve, propose, reject, standing
 from registry.testing import NOON, InMemoryStore
-from tests.definitions import compiled, feature, view
+from tests.definitions import QUERY, compiled, feature, sql_source, view
 
 ADA = Principal("ada", frozenset({"author", "steward", "operator"}))
 BOB = Principal("bob", frozenset({"author", "steward"}))
@@ -28,6 +29,13 @@ CI = Principal("ci", frozenset({"author", "steward", "operator"}), bot=True)
 PULL = Origin("shop/features#7", "c0ffee")
 FIRST = compiled(view())
 OTHER = compiled(view(feature("mean_delay"), feature("worst_delay"), name="more_delays"))
+CHANGED = compiled(
+    view(
+        feature("mean_delay", version=2),
+        feature("worst_delay"),
+        source=sql_source(QUERY.replace("avg(delay)", "median(delay)")),
+    )
+)
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
@@ -106,6 +114,20 @@ def test_a_refusal_says_what_is_missing_and_who_can_give_it(context: Context) ->
     said = str(refused.value)
     assert "1 of anybody with role steward (as a steward) for new feature" in said
     assert "not ada, who proposed it" in said
+
+
+def test_whoever_reads_since_the_proposal_is_asked_too() -> None:
+    store = InMemoryStore()
+    context = Context(store, FixedClock(NOON), SigningKey(bytes(32)))
+    digest = propose(context, FIRST, ADA).proposal.digest
+    approve(context, digest, BOB)
+    apply(context, digest, FIRST, ADA)
+    digest = propose(context, CHANGED, ADA).proposal.digest
+    reader = Reader("training set", "late", "eve")
+    store.held.book_readers = (("delays:mean_delay@1", reader),)
+    with store.read() as transaction:
+        stands = standing(context, transaction, transaction.proposal(digest))
+    assert any("the owner of training set late" in need.who for need in stands.needs)
 
 
 def test_an_approval_is_dropped(context: Context) -> None:
