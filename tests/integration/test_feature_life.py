@@ -1,0 +1,242 @@
+"""One feature through its whole life, as the data plane sees it: a lookup server over HTTP, builds
+of training sets and a model's predictor, over a SQL registry, DuckDB and a real Redis."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import uvicorn
+
+from featureserver.bootstrap import open_lookup, open_materializer
+from featureserver.hosting import host_app
+from featureserver.listen import listen_tcp
+from featureserver.redis_server import embedded_redis
+from featureserver.server import address_of
+from registry.bootstrap import open_registry
+from registry.core.definitions import Source
+from registry.core.rules.engine import Waiver
+from registry.kernel.errors import FieldhouseError, Gone, Refused, Unavailable
+from registry.kernel.settings import Settings
+from registry.ports import DatasetRecord, Principal
+from registry.service.apply import apply
+from registry.service.propose import approve, propose
+from registry.service.runtime import quarantine, release
+from registry.testing import NOON
+from serving.bootstrap import open_serving
+from tests.definitions import compiled, feature, service, view
+from tests.model_room import COLUMNS, REFS, flights, looked_up_parts
+from training.bootstrap import open_training
+
+ADA = Principal("ada", frozenset({"author", "operator"}))
+BOB = Principal("bob", frozenset({"steward"}))
+REFRESH, MAX_AGE = 0.2, 3.0
+BOUND = REFRESH + 1.0  # what a busy machine may add to the stated interval
+PLANES = [f"p{i}" for i in range(50)]
+WIND = "stats:wind"
+LEAVING = {"state": "deprecated", "sunset": NOON + timedelta(days=9), "reason": "noisy"}
+
+
+class World:
+    """A project, its registry (which can be made silent), and everything that reads it."""
+
+    def __init__(self, folder, url):
+        table = {
+            "project": {"namespace": "flights"},
+            "clock": {"instant": "2013-10-01T13:00:00Z"},
+            "online": {"url": url, "refresh_seconds": REFRESH, "max_state_age_seconds": MAX_AGE,
+                       "switch_grace_seconds": 0.0},
+        }  # fmt: skip
+        self.folder, self.down = folder, False
+        self.settings = Settings(folder, None, table, {})
+        real = open_registry(self.settings)
+        self.registry = replace(real, published=lambda: self._answer(real.published))
+        self.lookup = open_lookup(self.settings, self.registry)
+        self.training = open_training(self.settings, self.registry, actor="ada")
+        self.builds = 0
+
+    def _answer(self, read: Callable[[], object]):
+        if self.down:
+            raise Unavailable("the registry does not answer")
+        return read()
+
+    def land(self, served=COLUMNS, waivers=(), without=(), **wind):
+        """Propose, approve and apply the four features, with these facts of the wind."""
+        features = [
+            feature(name, **({"default": 0.5, **wind} if name == "wind" else {}))
+            for name in COLUMNS
+            if name not in without
+        ]
+        source = Source("stats", "table", table="stats", timestamp_field="event_timestamp")
+        made = compiled(
+            view(*features, name="stats", source=source, ttl_seconds=None),
+            services=(service(*(f"stats:{name}" for name in served), name="flight_delay"),),
+        )
+        context = replace(self.registry.context, waivers=tuple(waivers))
+        digest = propose(context, made, ADA).proposal.digest
+        approve(context, digest, BOB)
+        apply(context, digest, made, ADA)
+
+    def materialize(self):
+        report = open_materializer(self.settings, self.registry).run(actor="ada")
+        assert not report.failed
+        return report
+
+    def build(self):
+        """A training set of the wind at two rows: its values, or the error's class."""
+        self.builds += 1
+        at = pa.array([NOON + timedelta(minutes=5)] * 2, pa.timestamp("us", tz="UTC"))
+        spine = pa.table({"carrier": ["p1", "p2"], "event_timestamp": at})
+        try:
+            made = self.training.build(f"set{self.builds}", spine, [WIND])
+        except FieldhouseError as error:
+            return type(error)
+        return made.to_arrow()["wind"].to_pylist()
+
+    def ask(self):
+        """The wind of two planes over HTTP: (status, values or None, headers)."""
+        body = {"features": [WIND], "entities": {"carrier": ["p1", "p2"]}}
+        answer = httpx.post(f"{self.address}/get-online-features", json=body)
+        values = answer.json()["results"][-1]["values"] if answer.status_code == 200 else None
+        return answer.status_code, values, answer.headers
+
+    def soon(self, status, values=None):
+        """Wait for that answer, which must come within the stated bound; gives the headers."""
+        started = time.monotonic()
+        while True:
+            found = self.ask()
+            if found[:2] == (status, values):
+                return found[2]
+            assert time.monotonic() - started < BOUND, f"still {found[:2]}, not {(status, values)}"
+            time.sleep(0.02)
+
+    def predict(self):
+        """The model's answers for two planes by their keys, or the error's class."""
+        try:
+            answer = self.predictor.predict("delay", {"carrier": ["p1", "p2"]})
+        except FieldhouseError as error:
+            return type(error)
+        return answer.outputs["probability"].tolist()
+
+
+@contextmanager
+def served(app):
+    sockets = [listen_tcp("127.0.0.1", 0)]
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="on", ws="none", log_config=None))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": sockets})
+    thread.start()
+    try:
+        yield address_of(sockets[0])
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def world(tmp_path, tmp_path_factory):
+    rows = flights().rows[:50]
+    columns = {name: pa.array(rows[:, i], from_pandas=True) for i, name in enumerate(COLUMNS)}
+    times = pa.array([NOON] * 50, pa.timestamp("us", tz="UTC"))
+    (tmp_path / "warehouse_data").mkdir()
+    table = pa.table({"carrier": PLANES, "event_timestamp": times, **columns})
+    pq.write_table(table, tmp_path / "warehouse_data/stats.parquet")
+    with embedded_redis(tmp_path_factory.mktemp("r")) as url:
+        made = World(tmp_path, url)
+        made.land(served=("distance", "delay", "load"), state="draft")
+        made.materialize()
+        with (
+            host_app(made.settings, made.registry) as app,
+            served(app) as made.address,
+        ):
+            yield made
+        made.lookup.close()
+        made.registry.database.close()
+
+
+def test_every_reader_obeys_the_state_of_a_feature_from_draft_to_retired(world, tmp_path):
+    p1, p2 = (float(flights().rows[i, COLUMNS.index("wind")]) for i in (1, 2))
+    values = [p1, p2]
+
+    # Draft: training alone, and no service may read it.
+    assert world.build() == values
+    assert world.ask()[0] == 409
+    with pytest.raises(Refused, match="service-uses-draft"):
+        world.land(state="draft")
+
+    # Production: everybody.
+    world.land()
+    world.materialize()
+    world.soon(200, values)
+    assert world.build() == values
+    record = DatasetRecord("flights", "sha256:s", NOON, "ada", 600, REFS, "here")
+    world.registry.datasets.add(record)
+    room = open_serving(world.settings, world.registry, world.lookup)
+    packaged = room.package(looked_up_parts(tmp_path, room), actor="ada")
+    world.predictor = room.predictor([("delay", packaged.version)], log=False)
+    known = world.predict()
+    assert len(known) == 2
+
+    # Deprecated: lookups and predictions say so and go on, new training sets are refused.
+    world.land(**LEAVING)
+    deadline = time.monotonic() + BOUND
+    while "deprecation" not in world.soon(200, values):
+        assert time.monotonic() < deadline
+    assert "2013" in world.ask()[2]["sunset"]
+    assert world.build() is Refused
+    assert world.predict() == known
+
+    # Quarantined: what its policy says, to lookups and models alike, and no training set.
+    for policy, answered in (("last", values), ("default", [0.5, 0.5]), ("null", [None, None])):
+        world.land(staleness=policy, **LEAVING)
+        quarantine(world.registry.context, "flights", WIND, BOB, "the anemometer is stuck")
+        world.soon(200, answered)
+        assert world.build() is Refused
+        time.sleep(REFRESH)
+        predicted = world.predict()
+        assert (predicted == known) == (policy == "last")
+        release(world.registry.context, "flights", WIND, BOB, "mended")
+        world.soon(200, values)
+        time.sleep(REFRESH)
+        assert world.predict() == known
+    world.land(staleness="refuse", **LEAVING)
+    quarantine(world.registry.context, "flights", "stats", BOB, "the station is down")
+    world.soon(409)
+    release(world.registry.context, "flights", "stats", BOB, "mended")
+    world.soon(200, values)
+
+    # The registry is silent: the last state serves, up to its declared age, and then nothing.
+    world.down = True
+    started = time.monotonic()
+    assert world.ask()[:2] == (200, values)
+    while world.ask()[0] == 200:
+        assert time.monotonic() - started < MAX_AGE + BOUND
+        time.sleep(0.05)
+    assert time.monotonic() - started > MAX_AGE - BOUND
+    assert world.ask()[0] == 503
+    world.down = False
+    world.soon(200, values)
+
+    # Retired, though a model and a training set read it: that took a waiver and a consent.
+    with pytest.raises(Refused, match="removed-while-read"):
+        world.land(served=("distance", "delay", "load"), without=("wind",))
+    waiver = Waiver("removed-while-read", f"{WIND}@1", "it lies", "bob", NOON + timedelta(days=30))
+    world.land(served=("distance", "delay", "load"), without=("wind",), waivers=[waiver])
+    world.soon(410)
+    assert world.build() is Gone
+    time.sleep(REFRESH)
+    assert world.predict() is Gone
+
+    # Purged: a new generation without it, and no key of the old one is left.
+    report = world.materialize()
+    assert [(p.view, p.generation, p.left) for p in report.purged][-1] == ("stats", 1, 0)
+    (line,) = world.registry.published().views.values()
+    assert "wind" not in dict(line.row_schema.columns)
+    assert np.isfinite(known).all()
+    world.predictor.close()
