@@ -39,6 +39,7 @@ def translate_source(source: Any, locate: Locate = nowhere) -> Source:
         timestamp_field=source.timestamp_field or None,
         created_field=source.created_timestamp_column or None,
         field_mapping=tuple(sorted(source.field_mapping.items())),
+        file=_file(source),
         location=locate(source),
     )
 
@@ -61,6 +62,12 @@ def _stream(source: Any, kind: str, locate: Locate) -> Source:
         batch=batch,
         location=locate(source),
     )
+
+
+def _file(source: Any) -> str | None:
+    """The last part of a file source's path."""
+    path = getattr(source, "path", None)
+    return PurePosixPath(path).name if path else None
 
 
 def _table(source: Any) -> str | None:

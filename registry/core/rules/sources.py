@@ -9,6 +9,7 @@ from sqlglot.errors import SqlglotError
 
 from registry.core.definitions import FeatureView, Source
 from registry.core.on_demand import allowed_modules
+from registry.core.readers import Reader
 from registry.core.rules.base import Evidence, Hit, rule
 from registry.core.rules.python_io import forbidden_uses
 
@@ -50,6 +51,33 @@ def _queries(evidence: Evidence) -> Iterator[tuple[FeatureView, Source, exp.Expr
         tree = parsed(source.query) if source.query else None
         if tree is not None:
             yield view, source, tree
+
+
+@rule(
+    "source-file-changed",
+    "meaning",
+    "warning",
+    "Tables are read by name, wherever they lie: another file under an old name may be other data.",
+)
+def source_file_changed(evidence: Evidence) -> Iterable[Hit]:
+    for change in evidence.plan.changes:
+        found = [d for d in change.differences if d.facet == "file" and d.before and d.after]
+        if change.object == "view" and found:
+            source = evidence.compiled.views[change.name].source.history
+            yield Hit(
+                change.name,
+                f"the file of {change.name} was {found[0].before}, it is {found[0].after}; "
+                f"Fieldhouse reads the table {source.table} as before",
+                "if these are other data, name the source after their table and acknowledge "
+                "the new version",
+                source.location,
+                _readers_of_view(change.name, evidence),
+            )
+
+
+def _readers_of_view(view: str, evidence: Evidence) -> tuple[Reader, ...]:
+    refs = [r.ref for r in evidence.state.features.values() if r.view == view and r.live]
+    return tuple(sorted({reader for ref in refs for reader in evidence.readers.get(ref, ())}))
 
 
 @rule("timestamp-missing", "training", "error", "Without an event time no join is point-in-time.")

@@ -1,6 +1,6 @@
 """Each rule is triggered once and left alone once."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -25,6 +25,9 @@ TABLES = {"flights": frozenset({"carrier", "at", "delay"})}
 MEDIAN = sql_source(QUERY.replace("avg(delay)", "median(delay)"))
 READING = (service("delays:mean_delay"),)
 WORST = feature("worst_delay")
+TABLE_IN_A_FILE = Source(
+    "delays", "table", table="delays", timestamp_field="at", file="new.parquet"
+)
 
 
 def state_of(made: Compiled) -> NamespaceState:
@@ -131,6 +134,11 @@ CASES: dict[str, Case] = {
         ),
         compiled(V, services=READING),
         compiled(V, services=READING),
+    ),
+    "source-file-changed": Case(
+        compiled(view(source=TABLE_IN_A_FILE), services=READING),
+        compiled(view(source=replace(TABLE_IN_A_FILE, file="delays.parquet")), services=READING),
+        compiled(view(source=replace(TABLE_IN_A_FILE, file="delays.parquet")), services=READING),
     ),
     "online-ended": Case(
         compiled(view(online=False), services=READING),
