@@ -20,7 +20,7 @@ from warehouse.engines.port import EVENT_TIME, EXPIRED, Engine
 from warehouse.instants import check_time, in_utc
 from warehouse.transforms import compile_transform
 
-_TIME = "__spine_time"
+SPINE_TIME = "__spine_time"
 _TRANSFORM_ROWS = 65_536
 
 Values = Mapping[PinnedFeature, pa.ChunkedArray]
@@ -62,8 +62,8 @@ def _join(
 ) -> tuple[Values, Answer]:
     pins = [feature.pin for feature in recipe.of_view(view.key)]
     found = engine.as_of(
-        _keys_and_time(spine, view, recipe.spec),
-        _TIME,
+        keys_and_time(spine, view, recipe.spec),
+        SPINE_TIME,
         view,
         [pin.feature for pin in pins],
         as_of=recipe.spec.as_of,
@@ -79,13 +79,13 @@ def _join(
     return {pin: found.column(pin.feature) for pin in pins}, answer
 
 
-def _keys_and_time(spine: pa.Table, view: PublishedView, spec: TrainingSpec) -> pa.Table:
+def keys_and_time(spine: pa.Table, view: PublishedView, spec: TrainingSpec) -> pa.Table:
     """All of the spine that a join reads; its other columns are not carried through."""
     check_time(spec.time_column, spine.schema.field(spec.time_column).type, "the spine")
     time = in_utc(spine.column(spec.time_column), spec.time_zone)
     if spec.as_served is not None:
         time = last_runs(time, spec.as_served, spec.time_zone)
-    return spine.select([key.name for key in view.join_keys]).append_column(_TIME, time)
+    return spine.select([key.name for key in view.join_keys]).append_column(SPINE_TIME, time)
 
 
 def _judged_at_own_time(

@@ -20,6 +20,7 @@ from training.checks import Limits
 from training.dataset import TrainingSet
 from training.describe import describe
 from training.diff import DatasetDiff, compare_sets
+from training.explain import Explanation, explain_row
 from training.garbage import Garbage, collect, referenced
 from training.manifest import Manifest, SnapshotFacts, ViewQuality
 from training.maturity import Ripe, ripe_rows
@@ -130,6 +131,15 @@ class Training:
         record = next((r for r in self.registry.datasets.all() if r.name == name), None)
         known = None if record is None else record.manifest_digest
         return verify_set(made, self.engine, self.snapshots, live, known)
+
+    def explain(self, name: str, row: int, part: str | None = None) -> Explanation:
+        """Where each value of a row came from: source row, event time, created time and age.
+
+        Rows count from 0, those of `part` when one is named. Raises `NotFound`, `Misuse`.
+        """
+        made = self.load(name)
+        table = (made.split(part) if part else made).to_arrow()
+        return explain_row(table, row, made.manifest, self.engine, self.snapshots)
 
     def diff(self, left: str, right: str) -> DatasetDiff:
         """How the second set differs from the first."""

@@ -18,6 +18,8 @@ from training.splits import rows_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from training.explain import Explanation
+
 DATA = "data.parquet"
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
@@ -159,6 +161,21 @@ class TrainingSet:
                 "pip install torch; or use batches(), to_pandas() or to_polars()",
             ) from error
         return TorchRows(numbers)
+
+    def explain(self, row: int) -> "Explanation":
+        """Where each value of a row (counted from 0) came from: source row, event time, created
+        time, age. Printed, it is text to read.
+
+        Reads the set's snapshots with the warehouse's engine. Raises `Misuse` or `NotFound`.
+        """
+        from registry.kernel.settings import read_settings
+        from training.explain import explain_row
+        from warehouse.bootstrap import open_engine
+        from warehouse.snapshots import SnapshotStore
+
+        store = SnapshotStore(self.folder.parent.parent / "snapshots")
+        engine = open_engine(read_settings(self.folder))
+        return explain_row(self.to_arrow(), row, self.manifest, engine, store)
 
     @cached_property
     def _table(self) -> pa.Table:

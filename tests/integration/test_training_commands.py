@@ -52,6 +52,14 @@ def test_build_then_show_list_verify_and_diff() -> None:
     assert "hold the same data" in run("diff", "one", "one").stdout
 
 
+def test_explain_tells_where_a_row_came_from() -> None:
+    assert run(*BUILD).exit_code == 0
+    shown = run("explain", "one", "1").stdout
+    assert shown.startswith("row 1: id=1 at 2013-01-01T06:00:00Z")
+    assert "from readings: id=1" in shown
+    assert json.loads(run("explain", "one", "1", "--json").stdout)["keys"] == {"id": 1}
+
+
 def test_json_carries_the_whole_manifest() -> None:
     shown = json.loads(run(*BUILD, "--json").stdout)
     assert shown["rows"] == 3

@@ -1,10 +1,10 @@
 """`fieldhouse dataset …`: the commands of training sets. They read options and print."""
 
 from training.cli.group import dataset
-from training.cli.looking import diff, list_sets, quality, show, verify
+from training.cli.looking import diff, explain, list_sets, quality, show, verify
 from training.cli.making import build, export, gc
 
 __all__ = ["dataset"]
 
-for _command in (build, list_sets, show, quality, verify, diff, export, gc):
+for _command in (build, list_sets, show, quality, verify, explain, diff, export, gc):
     dataset.add_command(_command)

@@ -119,6 +119,22 @@ def diff(out: Output, left: str, right: str) -> None:
     out.data(found, diff_text(found))
 
 
+@click.command()
+@click.argument("name")
+@click.argument("row", type=int)
+@click.option("--part", help="Count the rows of this part.")
+@with_output
+def explain(out: Output, name: str, row: int, part: str | None) -> None:
+    """Show where each value of a row came from: source row, times and age; rows count from 0.
+
+    \b
+    Example:
+      fieldhouse dataset explain delays 0
+    """
+    found = training_here().explain(name, row, part)
+    out.data(found, str(found))
+
+
 def _facts(made: "TrainingSet") -> dict[str, Any]:
     import json
 
