@@ -7,7 +7,7 @@ is stands in the journal beside its rows; the registry's watermark moves when a 
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -104,10 +104,11 @@ class Materializer:
 
     def _view(self, view: PublishedView, copies: SourceCopies, asked: Asked) -> ViewReport:
         journal = self._journal(view.namespace)
-        profiles = ProfileFiles(self.home / "profiles") if self.home is not None else None
-        return ViewRun(view, self.ledger, copies, self.store, journal, self.policy, profiles).run(
-            asked
-        )
+        run = ViewRun(view, self.ledger, copies, self.store, journal, self.policy)
+        if self.home is not None:
+            profiles = ProfileFiles(self.home / "profiles")
+            run = replace(run, profiles=profiles, findings=self.home / "findings")
+        return run.run(asked)
 
     def _journal(self, namespace: str) -> Journal:
         return Journal(self.store, namespace)

@@ -31,6 +31,7 @@ class SourceCopies:
         self._lock = threading.Lock()
         self._busy: dict[Source, threading.Lock] = {}
         self._files: dict[Source, Path] = {}
+        self._marks: dict[Source, str | None] = {}
 
     def engine_for(self, view: PublishedView) -> Offline:
         """An engine that answers for the view without running its query again.
@@ -42,13 +43,21 @@ class SourceCopies:
             return self._engine
         return self._engine.pinned({source: self.file_of(source)})
 
+    def mark_of(self, source: Source) -> str | None:
+        """What stands for the content of this run's copy; None when nobody can tell."""
+        self.file_of(source)
+        return self._marks[source]
+
     def file_of(self, source: Source) -> Path:
         """The Parquet file that holds what the source gave in this run."""
         with self._lock:
             busy = self._busy.setdefault(source, threading.Lock())
         with busy:
             if source not in self._files:
+                before = self._engine.mark(source)
                 self._files[source] = self._copy(source)
+                same = before == self._engine.mark(source)
+                self._marks[source] = before if same else None
         return self._files[source]
 
     def _copy(self, source: Source) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 from featureserver.asked import Asked, Ledger, Policy
 from featureserver.carry import carry_over, has_history, pushed
@@ -39,6 +40,7 @@ class ViewRun:
     journal: Journal
     policy: Policy
     profiles: ProfileFiles | None = None
+    findings: Path | None = None
 
     def run(self, asked: Asked) -> ViewReport:
         """Write the view's generation and, where readers are not there yet, switch them to it."""
@@ -79,7 +81,7 @@ class ViewRun:
     def _checked(self, asked: Asked, report: ViewReport) -> ViewReport:
         """The view's expectations, and what follows when one fails."""
         started = time.perf_counter()
-        failed = failures(self.copies, self.view)
+        failed = failures(self.copies, self.view, self.findings)
         report = replace(report, quality_seconds=time.perf_counter() - started)
         if not failed:
             return report

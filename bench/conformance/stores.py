@@ -1,7 +1,7 @@
 """What Feast's universal tests are told to test: our online store over a file offline store.
 
-Feast's tests import this by the name in FULL_REPO_CONFIGS_MODULE. It stands under the name `redis`,
-so that the tests that are for Feast's Redis store alone run against ours too.
+Feast's tests import this by the name in FULL_REPO_CONFIGS_MODULE. It stands under two names of
+Feast's own stores, so that the tests that are for these alone run against ours too.
 """
 
 import os
@@ -11,12 +11,8 @@ from tests.universal.feature_repos.universal.data_sources.file import (  # type:
 )
 
 AVAILABLE_OFFLINE_STORES = [("local", FileDataSourceCreator)]
-AVAILABLE_ONLINE_STORES = {
-    "redis": (
-        {
-            "type": "fieldhouse.feast_online.FieldhouseOnlineStore",
-            "url": os.environ["FIELDHOUSE_CONFORMANCE_REDIS"],
-        },
-        None,
-    )
+OURS = {
+    "type": "fieldhouse.feast_online.FieldhouseOnlineStore",
+    "url": os.environ["FIELDHOUSE_CONFORMANCE_REDIS"],
 }
+AVAILABLE_ONLINE_STORES = {"redis": (OURS, None), "sqlite": (OURS, None)}

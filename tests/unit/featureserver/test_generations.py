@@ -239,6 +239,17 @@ def test_a_failed_expectation_stops_the_view_or_warns(policy, failed):
             check_failed(report)
 
 
+def test_what_was_found_of_the_same_content_is_not_looked_for_again(tmp_path, monkeypatch):
+    made = readings(expectations=(FAILING,))
+    bench = Bench(made, {"readings": rows(range(5))}, home=tmp_path)
+    assert not bench.materializer().run().failed
+    monkeypatch.setattr("warehouse.quality.check_file", None)  # would raise if it were called
+    assert not bench.materializer().run(rebuild=True).failed
+    monkeypatch.undo()
+    bench.tables["readings"] = rows(range(20))
+    assert bench.materializer().run().failed
+
+
 def test_quarantine_takes_the_features_that_a_failed_expectation_names():
     made = readings(expectations=(FAILING,))
     policy = Policy(on_failed_quality="quarantine")
