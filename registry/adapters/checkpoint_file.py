@@ -1,5 +1,6 @@
 """Audit checkpoints as lines of JSON in a file beside the registry, outside its database."""
 
+import fcntl
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ class CheckpointFile:
     def keep(self, mark: Checkpoint) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._file.open("a+b") as opened:
+            fcntl.flock(opened, fcntl.LOCK_EX)  # another may be about to cut off what we write
             opened.truncate(_whole_bytes(self._file))
             opened.write(msgspec.json.encode(mark) + b"\n")
             opened.flush()

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,3 +37,16 @@ def test_an_edited_line_is_named(tmp_path: Path) -> None:
     file.write_bytes(b"no\n" + file.read_bytes())
     with pytest.raises(Corrupt, match="line 1"):
         CheckpointFile(file).all()
+
+
+def test_checkpoints_kept_at_once_are_all_kept(tmp_path: Path) -> None:
+    file = tmp_path / "checkpoints.jsonl"
+
+    def keep(start: int) -> None:
+        for sequence in range(start, start + 10):
+            CheckpointFile(file).keep(replace(FIRST, sequence=sequence))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(keep, (0, 100, 200, 300)))
+    kept = {mark.sequence for mark in CheckpointFile(file).all()}
+    assert kept == {start + n for start in (0, 100, 200, 300) for n in range(10)}
