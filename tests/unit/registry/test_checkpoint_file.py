@@ -1,5 +1,5 @@
+import fcntl
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,14 +39,14 @@ def test_an_edited_line_is_named(tmp_path: Path) -> None:
         CheckpointFile(file).all()
 
 
-def test_checkpoints_kept_at_once_are_all_kept(tmp_path: Path) -> None:
+def test_a_second_writer_waits_until_the_first_is_done(tmp_path: Path) -> None:
     file = tmp_path / "checkpoints.jsonl"
-
-    def keep(start: int) -> None:
-        for sequence in range(start, start + 10):
-            CheckpointFile(file).keep(replace(FIRST, sequence=sequence))
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(keep, (0, 100, 200, 300)))
-    kept = {mark.sequence for mark in CheckpointFile(file).all()}
-    assert kept == {start + n for start in (0, 100, 200, 300) for n in range(10)}
+    CheckpointFile(file).keep(FIRST)
+    with ThreadPoolExecutor(1) as pool, file.open("ab") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        waiting = pool.submit(CheckpointFile(file).keep, SECOND)
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.2)
+        fcntl.flock(first, fcntl.LOCK_UN)
+        waiting.result(timeout=20)
+    assert CheckpointFile(file).all() == [FIRST, SECOND]
