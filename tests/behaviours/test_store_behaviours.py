@@ -78,6 +78,19 @@ def test_a_write_that_fails_leaves_nothing(store: Store) -> None:
         assert list(transaction.events()) == []
 
 
+def test_what_is_read_together_is_of_one_moment(store: Store) -> None:
+    with store.read() as reading:
+        assert reading.state("flights") == EMPTY
+        with store.write() as writing:
+            writing.save_state(EMPTY, replace(EMPTY, number=1))
+            writing.append([event("late")])
+        assert list(reading.events()) == []
+        assert reading.state("flights") == EMPTY
+    with store.read() as after:
+        assert after.state("flights").number == 1
+        assert len(list(after.events())) == 1
+
+
 def test_a_state_saved_over_another_is_a_conflict(store: Store) -> None:
     with store.write() as transaction:
         transaction.save_state(EMPTY, replace(EMPTY, number=1))
