@@ -22,6 +22,8 @@ import redis
 from bench.load import once, request
 from featureserver.stores.redis import RedisOnlineStore, connect
 from featureserver.testing import put
+from registry.adapters.sql.database import open_database
+from registry.adapters.sql.usage import SqlUsage
 from registry.core.definitions import Source
 from registry.core.published import RetiredFeature
 from registry.testing import feature, published, view
@@ -185,6 +187,31 @@ def test_metrics_are_of_all_workers_and_only_grow(server):
     answers = asyncio.run(hammer(server.address, ASK, 0.3, connections=8))
     time.sleep(1.3)
     assert {counted() for _ in range(6)} == {before + len(answers.all)}
+
+
+def test_use_of_all_workers_is_counted_in_the_registry(server):
+    for _ in range(10):
+        server.look_up(ASK, **{"fieldhouse-caller": "checkout"})
+    database = open_database(f"sqlite:///{server.folder / '.fieldhouse' / 'registry.db'}")
+    book, deadline = SqlUsage(database, "test"), time.monotonic() + 10
+    try:
+        while time.monotonic() < deadline:
+            used = [one for one in book.all("stats:rate@1") if one.caller == "checkout"]
+            if used and used[0].requests == 10:
+                break
+            time.sleep(0.1)
+        assert [(one.service, one.requests, one.rows) for one in used] == [("drivers", 10, 10)]
+    finally:
+        database.close()
+
+
+def test_a_body_of_a_hundred_megabytes_is_413_and_the_server_lives_on(server):
+    address = f"{server.address}/get-online-features"
+    whole = b'{"feature_service": "' + b"x" * 100_000_000
+    assert httpx.post(address, content=whole, timeout=30).status_code == 413
+    parts = (whole[at : at + 1_000_000] for at in range(0, len(whole), 1_000_000))
+    assert httpx.post(address, content=parts, timeout=30).status_code == 413
+    assert server.look_up(ASK).status_code == 200
 
 
 def test_a_new_state_is_obeyed_by_every_worker(server):

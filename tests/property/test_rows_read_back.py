@@ -224,3 +224,23 @@ def test_a_decimal_and_a_uuid_come_back_as_the_same_number_and_name():
     assert found == {"d": Decimal("1.5"), "u": str(name)}
     assert layout_of(schema).fixed == ()
     assert micros_of(datetime(1970, 1, 1, tzinfo=UTC)) == 0
+
+
+@settings(deadline=None, max_examples=200)
+@given(schema_and_rows(), st.binary(max_size=120), st.integers(0, 3))
+def test_any_bytes_are_a_row_as_the_plain_reader_has_it_or_corrupt_alone(made, noise, keep):
+    schema, rows = made
+    whole = pack(schema, rows[0], datetime(2013, 10, 1, tzinfo=UTC))
+    raw = whole[: keep * len(whole) // 3] + noise
+    try:
+        expected = unpack({1: schema}, raw).wire
+    except Corrupt:
+        expected = None
+    for some in ([raw], [raw, whole], [whole] * 30 + [raw]):
+        decoded = decoder_of(schema).decode(some)
+        place = some.index(raw)
+        mark = FOUND if decoded.marks is None else decoded.marks[place]
+        assert (mark == CORRUPT) == (expected is None)
+        if expected is not None:
+            found = [column[place] for column in decoded.columns]
+            assert repr(found) == repr([expected[name] for name, _ in schema.columns])
