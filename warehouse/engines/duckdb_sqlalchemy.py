@@ -5,9 +5,11 @@ length of a `with`. Nothing is written and nothing outside that data can be read
 are held by the cursor, because Great Expectations reads them after giving the connection back.
 """
 
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -27,29 +29,46 @@ registry.register(f"postgresql.{_DRIVER}", __name__, "LentDialect")
 
 
 @contextmanager
-def lend(data: Any, names: Mapping[str, str]) -> Iterator[str]:
-    """The URL under which an Arrow table or dataset is the table `data`, until the end.
+def lend(data: pa.Table | Path, schema: pa.Schema, names: Mapping[str, str]) -> Iterator[str]:
+    """The URL under which an Arrow table or a Parquet file is the table `data`, until the end.
 
-    `names` maps its columns to what they are called there.
+    `names` maps the columns of its `schema` to what they are called there.
     """
     key = uuid.uuid4().hex
     connection = duckdb.connect(":memory:")
     try:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.register("lent", data)
-        chosen = ", ".join(f"{_quote(name)} AS {_quote(new)}" for name, new in names.items())
-        connection.execute(f"CREATE TEMP VIEW {TABLE} AS SELECT {chosen} FROM lent")
-        connection.execute("SET enable_external_access = false")
-        _lent[key] = (connection, named(data.schema.empty_table(), names).schema)
-        yield f"postgresql+{_DRIVER}://{key}"
+        with tempfile.TemporaryDirectory(prefix="fh-quality-") as spill:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute(f"SET temp_directory = {_literal(spill)}")
+            lent = _lend_to(connection, data)
+            chosen = ", ".join(f"{_quote(name)} AS {_quote(new)}" for name, new in names.items())
+            connection.execute(f"CREATE TEMP VIEW {TABLE} AS SELECT {chosen} FROM {lent}")
+            connection.execute("SET enable_external_access = false")
+            _lent[key] = (connection, named(schema.empty_table(), names).schema)
+            yield f"postgresql+{_DRIVER}://{key}"
+            connection.close()
     finally:
         _lent.pop(key, None)
         connection.close()
 
 
+def _lend_to(connection: duckdb.DuckDBPyConnection, data: pa.Table | Path) -> str:
+    """What to select from: the registered table, or the one file that may be read."""
+    if not isinstance(data, Path):
+        connection.register("lent", data)
+        return "lent"
+    path = _literal(str(data.resolve()))
+    connection.execute(f"SET allowed_paths = [{path}]")
+    return f"read_parquet({path})"
+
+
 def named(table: pa.Table, names: Mapping[str, str]) -> pa.Table:
     """The table with its columns called as `names` says."""
     return table.rename_columns([names[name] for name in table.column_names])
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _quote(name: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from registry.core.definitions import Expectation
 from registry.kernel.errors import Invalid
+from registry.vocabulary import expect as helper
 from warehouse.quality import check, check_file
 from warehouse.quality_report import QualityReport
 
@@ -140,3 +141,25 @@ def test_a_program_without_a_file_is_not_ended() -> None:
 
 def test_no_expectations_are_no_work() -> None:
     assert check(TABLE, []) == QualityReport(3, 0, "none")
+
+
+def test_what_the_typed_helpers_say_needs_no_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("a frame was made")
+
+    monkeypatch.setattr("warehouse.quality.on_frame", never)
+    pq.write_table(pa.table({"n": range(100), "s": ["k"] * 100}), tmp_path / "t.parquet")
+    helpers = [
+        helper.not_null("n"),
+        helper.unique("n"),
+        helper.unique_together(["n", "s"]),
+        helper.between("n", 0, 99),
+        helper.in_set("s", ["k"]),
+        helper.matches("s", "^k$"),
+        helper.mean("n", 49, 50),
+        helper.quantile("n", 0.5, 45, 55),
+        helper.row_count(100, 100),
+    ]
+    assert check_file(tmp_path / "t.parquet", helpers).success
