@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from fieldhouse.demo import train
 from fieldhouse.demo.learning import NAME, Learned
@@ -106,7 +107,13 @@ def _sample(registry: SqlRegistry, engine: Engine, learned: Learned, keys: Keys)
 def _gate(
     stage: Stage, serving: Serving, record: ModelRecord, learned: Learned, sample: OfflineSample
 ) -> GateReport:
-    heldout = Heldout(learned.rows, learned.labels, learned.baseline, "flights from October on")
+    heldout = Heldout(
+        learned.rows,
+        learned.labels,
+        learned.baseline,
+        "flights from October on",
+        _slices(learned, ("origin", "carrier")),
+    )
     report = serving.gate(NAME, record.version, Evidence(heldout, sample), OBJECTIVE, actor="gate")
     for check in report.checks:
         mark = "✓" if check.passed else "✗"
@@ -114,6 +121,12 @@ def _gate(
     if not report.passed:
         raise Refused(f"the gate did not pass {NAME} {record.version}")
     return report
+
+
+def _slices(learned: Learned, columns: tuple[str, ...]) -> dict[str, NDArray[np.str_]]:
+    """The held-out flights' values by which the model is judged apart."""
+    table = learned.training.split("test").to_arrow()
+    return {name: np.array(table.column(name).to_pylist(), dtype=str) for name in columns}
 
 
 def serve(stage: Stage, keys: Keys) -> None:

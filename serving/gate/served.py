@@ -49,9 +49,11 @@ def served(settings: Settings, bundle: Bundle, lookup: bool = False) -> Iterator
         yield Candidate(server, bundle, footprint)
 
 
-def hot_swap(settings: Settings, incumbent: Bundle, candidate: Bundle) -> Footprint:
+def hot_swap(
+    settings: Settings, incumbent: Bundle, candidate: Bundle, lookup: bool = False
+) -> Footprint:
     """The footprint of loading the candidate into a server that holds the incumbent."""
-    with _server(settings, [incumbent, candidate], False) as (_, footprint):
+    with _server(settings, [incumbent, candidate], lookup) as (_, footprint):
         return footprint
 
 

@@ -64,8 +64,7 @@ class Watch:
 
     def checks(self) -> list[Check]:
         """Start the candidate and ask it everything. Raises `ServerFailed` when it cannot serve."""
-        lookup = self.tools.lookup_in_server and bool(self.bundle.manifest.signature.refs)
-        with served(self.tools.settings, self.bundle, lookup) as candidate:
+        with served(self.tools.settings, self.bundle, self._looks_up) as candidate:
             checks = [Check("loads", "does it load?", True, "loaded in a fresh process")]
             golden = decode_golden(self.bundle.files[GOLDEN])
             probes = probe_rows(golden, self.evidence, self.policy)
@@ -75,6 +74,10 @@ class Watch:
             checks += attempt("fits", "fits?", lambda: self._fits(candidate, probes))
             checks += self._against(candidate, probes)
         return checks
+
+    @property
+    def _looks_up(self) -> bool:
+        return self.tools.lookup_in_server and bool(self.bundle.manifest.signature.refs)
 
     def _proper(self, candidate: Candidate, golden: Golden, probes: Floats) -> list[Check]:
         signature = candidate.bundle.manifest.signature
@@ -134,7 +137,8 @@ class Watch:
 
     def _recommended(self, candidate: Candidate, loaded: Memory, growth: Growth) -> Check:
         # Without an incumbent the next version will be about as large as this one.
-        swap = hot_swap(self.tools.settings, self.incumbent or self.bundle, self.bundle)
+        held = self.incumbent or self.bundle
+        swap = hot_swap(self.tools.settings, held, self.bundle, self._looks_up)
         self.profile = recommend(
             measured_of(candidate.footprint, loaded, swap, growth, self.policy)
         )
@@ -153,7 +157,7 @@ class Watch:
         self, candidate: Candidate, incumbent: Bundle | None, probes: Floats
     ) -> list[Check]:
         assert incumbent is not None
-        with served(self.tools.settings, incumbent) as other:
+        with served(self.tools.settings, incumbent, self._looks_up) as other:
             checks = attempt("better", "better?", lambda: self._better(candidate, other))
             return checks + attempt(
                 "fast.incumbent", "fast enough?", lambda: self._beside_load(other, probes)
