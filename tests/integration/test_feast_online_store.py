@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -10,17 +11,20 @@ import pandas as pd
 import pytest
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, PushSource, RepoConfig
 from feast.data_source import PushMode
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.type_map import feast_value_type_to_python_type, python_values_to_proto_values
 from feast.value_type import ValueType
 
 from featureserver.feast_plugin.proto_values import codec
 from featureserver.rows import pack_wire, unpack
-from featureserver.testing import temporary_redis
+from featureserver.stores.redis import RedisOnlineStore, connect
+from featureserver.testing import put, temporary_redis
 from fieldhouse.feast_online import FieldhouseOnlineStore
 from registry.adapters.feast_types import feature_type
 from registry.core.published import RowSchema
 from registry.kernel.errors import Invalid
+from registry.testing import InMemoryRegistry, feature, published, view
 
 NOW = datetime(2013, 10, 1, 12, tzinfo=UTC)
 DRIVER = Entity(name="driver", join_keys=["driver_id"], value_type=ValueType.INT64)
@@ -218,3 +222,44 @@ def test_every_feast_type_comes_back_as_it_went(kind, value):
     assert read(after, value_type) == read(before, value_type)
     assert after.WhichOneof("val") == before.WhichOneof("val")
     assert made.proto(wire["empty"]).WhichOneof("val") is None
+
+
+def test_a_governed_project_gives_feast_the_rows_of_its_registry(tmp_path, url, monkeypatch):
+    """What we materialized is read by Feast, from the generation that is live, and not deleted."""
+    made = view("stats", [feature("rate"), feature("name", "string")], {"driver_id": "int64"})
+    live = replace(made, generation=3, namespace="governed")
+    registry = InMemoryRegistry(published(live))
+    monkeypatch.setattr("registry.bootstrap.open_registry", lambda settings: registry)
+    online = RedisOnlineStore(connect(url, 5.0))
+    put(online, live, {"driver_id": 1}, {"rate": 0.25, "name": "ours"})
+    entity = Entity(name="driver", join_keys=["driver_id"], value_type=ValueType.INT64)
+    fields = [SCHEMA[0], SCHEMA[1], SCHEMA[3]]
+    source = FileSource(path=str(tmp_path / "x.parquet"), timestamp_field="event_timestamp")
+    theirs = FeatureView(name="stats", entities=[entity], schema=fields, source=source)
+    theirs.entity_columns = [SCHEMA[0]]
+    config = RepoConfig(
+        project="governed",
+        provider="local",
+        registry=str(tmp_path / "registry.db"),
+        online_store={
+            "type": "fieldhouse.feast_online.FieldhouseOnlineStore",
+            "url": url,
+            "project_root": str(tmp_path),
+        },
+        offline_store={"type": "dask"},
+        entity_key_serialization_version=3,
+    )
+    store = FieldhouseOnlineStore()
+    key = EntityKey(join_keys=["driver_id"], entity_values=[Value(int64_val=1)])
+    ((at, values),) = store.online_read(config, theirs, [key], ["rate", "name"])
+    assert (at, values["rate"].double_val, values["name"].string_val) == (NOW, 0.25, "ours")
+    later = NOW + timedelta(hours=1)
+    row = (key, {"rate": Value(double_val=0.5), "name": Value(string_val="f")}, later, None)
+    store.online_write_batch(config, theirs, [row], None)
+    assert online.count_generation("governed", "stats", 3) == 1
+    store.update(config, [theirs], [], [], [], partial=False)
+    ((_, values),) = store.online_read(config, theirs, [key], ["rate"])
+    assert values["rate"].double_val == 0.5
+    store.teardown(config, [theirs], [])
+    assert online.count_generation("governed", "stats", 3) == 1
+    online.close()
