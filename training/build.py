@@ -37,6 +37,7 @@ from training.revision import code_revision
 from training.sources import KeptSource, keep_sources, pin_kept
 from training.spec import TrainingSpec, check_name, named_features
 from training.spine import read_spine, spine_text
+from training.stream import BATCH_ROWS, spine_schema, stream_joined
 from training.verify import Verification, verify_set
 from training.writer import DatasetFolder
 from warehouse.content import content_hash
@@ -106,6 +107,25 @@ class Training:
             manifest = replace(built.manifest, immature=ripe.left_out)
             self._hold_to_expectations(replace(built, manifest=manifest))
             return self._keep(built.table, manifest)
+
+    def stream(
+        self,
+        spine: str | Path,
+        features: str | Sequence[str],
+        out: Path,
+        time_column: str = "event_timestamp",
+        rows: int = BATCH_ROWS,
+    ) -> int:
+        """Join a spine that is too large for memory: Parquet files, `rows` at a time, into one file
+        `out`. Answers how many rows it has. No training set is made of it.
+
+        Raises what `build` does for spine and features, and `Misuse` when `out` exists.
+        """
+        state = self.registry.published()
+        refs, service = named_features(features, state)
+        spec = TrainingSpec(out.stem, refs, time_column, service=service)
+        recipe = make_recipe(spec, state, spine_schema(spine).names)
+        return stream_joined(spine, recipe, self.engine, out, rows)
 
     def collect(self, dry_run: bool = False) -> Garbage:
         """Remove snapshots that no set refers to; see `training.garbage.collect`."""

@@ -69,13 +69,19 @@ def _from_frame(frame: Any) -> pa.Table:
 
 
 def _read_files(pattern: str | Path) -> pa.Table:
-    files = _matching(Path(pattern))
-    if not files:
-        raise Misuse(f"no Parquet file at {pattern}", hint="a query must start with SELECT or WITH")
+    files = spine_files(pattern)
     try:
         return pa.concat_tables([pq.ParquetFile(file).read() for file in files])
     except (pa.ArrowInvalid, OSError) as error:
         raise Invalid(f"cannot read the spine from {pattern}", str(error)) from error
+
+
+def spine_files(pattern: str | Path) -> Sequence[Path]:
+    """The Parquet files at a path or glob, sorted; raises `Misuse` when there is none."""
+    files = _matching(Path(pattern))
+    if not files:
+        raise Misuse(f"no Parquet file at {pattern}", hint="a query must start with SELECT or WITH")
+    return files
 
 
 def _matching(pattern: Path) -> Sequence[Path]:

@@ -1,11 +1,10 @@
 """The plan of a point-in-time join, apart from any engine: what is compared with what. Pure.
 
 For a spine row of time t, among the history rows of its key, the row taken is the newest by
-(event time, created time, features in order of name) of those with event ≤ t and created ≤ t; it
-counts when event ≥ t - ttl. A row becomes *visible* at max(event, created), so the newest visible
-row is found by one ASOF join on that moment, once rows that a newer one was already visible before
-are left out. With an as-of instant, created is held against that instead, and rows are visible from
-their event time on. A null key or time finds nothing and is never found.
+(event time, created time, tie breaker, features in order of name) of those with event ≤ t and
+created ≤ t; it counts when event ≥ t - ttl. A row becomes *visible* at max(event, created). With an
+as-of instant, created is held against that instead, and rows are visible from their event time on.
+A null key or time finds nothing and is never found.
 """
 
 from collections.abc import Sequence

@@ -22,7 +22,8 @@ class History:
     """One view's history: where it comes from and which column plays which part.
 
     `created` None means that the source does not say when a row became known: it was known at its
-    event time. `features` are all of the view's, sorted by name: they break ties.
+    event time. `features` are all of the view's, sorted by name: they break ties that
+    `tie_breaker`, a source column, leaves.
     """
 
     source: Source
@@ -30,10 +31,12 @@ class History:
     event: str
     created: str | None
     features: tuple[HistoryColumn, ...]
+    tie_breaker: str | None = None
 
     def columns(self) -> tuple[str, ...]:
         """The source columns that any question about this view can touch, without repeats."""
-        times = (self.event, *((self.created,) if self.created else ()))
+        more = (name for name in (self.created, self.tie_breaker) if name)
+        times = (self.event, *more)
         named = (column.source_column for column in (*self.keys, *self.features))
         return tuple(dict.fromkeys((*named, *times)))
 
@@ -69,4 +72,7 @@ def history_of(view: PublishedView) -> History:
         if source.created_field
         else None,
         features=tuple(sorted(features, key=lambda column: column.name)),
+        tie_breaker=to_source.get(source.tie_breaker, source.tie_breaker)
+        if source.tie_breaker
+        else None,
     )

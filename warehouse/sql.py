@@ -244,9 +244,14 @@ def find_tie(plan: AsOfPlan) -> str:
 
 
 def keep_tied(plan: AsOfPlan, relation: Relation) -> str:
-    """The rows that share key and times with another, ranked by their features' values."""
+    """Rows that share key and times with another, ranked by the tie breaker, then by features."""
     same = _same(plan)
-    payload, values = _payload(relation, plan.history.features)
+    ranked = list(plan.history.features)
+    if plan.history.tie_breaker:
+        ranked.append(HistoryColumn("", plan.history.tie_breaker, ""))
+    payload, values = _payload(relation, ranked)
+    if plan.history.tie_breaker:
+        values = [f"p.c{len(ranked) - 1}", *values[:-1]]
     order = ", ".join([*(f"{value} DESC NULLS LAST" for value in values), "h.pos DESC"])
     return (
         f"CREATE TEMP TABLE {TIED} AS SELECT h.pos, row_number() OVER "

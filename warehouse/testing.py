@@ -36,6 +36,7 @@ class Event:
     event: datetime
     created: datetime
     values: Mapping[str, Any]
+    tie: Any = None
 
     @property
     def visible(self) -> datetime:
@@ -43,9 +44,9 @@ class Event:
 
     @property
     def age(self) -> tuple[Any, ...]:
-        """What the newest row has most of: event, created, then features in order of name."""
+        """What the newest row has most of: event, created, tie breaker, features by name."""
         ranked = tuple(_rank(self.values[name]) for name in sorted(self.values))
-        return (self.event, self.created, ranked)
+        return (self.event, self.created, _rank(self.tie), ranked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,8 @@ def _event(row: Row, history: History, zone: str) -> Event | None:
     if event is None or None in key:
         return None
     values = {c.name: row[c.source_column] for c in history.features}
-    return Event(key, event, created if created is not None else event, values)
+    tie = row[history.tie_breaker] if history.tie_breaker else None
+    return Event(key, event, created if created is not None else event, values, tie)
 
 
 def _rank(value: Any) -> tuple[Any, ...]:

@@ -9,6 +9,8 @@ from registry.core.definitions import NOWHERE, JoinKey, Location, Source
 from registry.kernel.errors import Invalid
 
 Locate = Callable[[object], Location]
+TIE_BREAKER = "fieldhouse.tie_breaker"
+"""The tag of a source that names the column by which rows of the same times are told apart."""
 _STREAMS = {"PushSource": "push", "KafkaSource": "stream", "KinesisSource": "stream"}
 
 
@@ -39,6 +41,7 @@ def translate_source(source: Any, locate: Locate = nowhere) -> Source:
         timestamp_field=source.timestamp_field or None,
         created_field=source.created_timestamp_column or None,
         field_mapping=tuple(sorted(source.field_mapping.items())),
+        tie_breaker=(getattr(source, "tags", None) or {}).get(TIE_BREAKER),
         file=_file(source),
         location=locate(source),
     )
@@ -59,6 +62,7 @@ def _stream(source: Any, kind: str, locate: Locate) -> Source:
         timestamp_field=batch.timestamp_field,
         created_field=batch.created_field,
         field_mapping=batch.field_mapping,
+        tie_breaker=batch.tie_breaker,
         batch=batch,
         location=locate(source),
     )

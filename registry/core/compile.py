@@ -63,6 +63,7 @@ def _stored(repository: Repository, view: FeatureView, feature: Feature) -> Comp
         "join keys": _keys(view),
         "timestamp": source.timestamp_field or "",
         "created": source.created_field or "",
+        "ties": source.tie_breaker or "",
         "type": feature.dtype,
         "ttl": "" if view.ttl_seconds is None else f"{view.ttl_seconds:g} s",
         "default": "" if facts.default is None else repr(facts.default),

@@ -87,6 +87,7 @@ class Source:
     kind "table": `table` is a warehouse table's logical name. "sql": `query` is SELECT text over
     warehouse tables. "push" and "stream": values are written by callers, history from `batch`.
     "request": `fields` arrive with each request. `field_mapping` maps source column to feature.
+    Of rows that share key, event and created time, the one greatest in column `tie_breaker` counts.
     `file` is what the author calls the table's file, folders left aside: it is shown, never read.
     """
 
@@ -98,6 +99,7 @@ class Source:
     created_field: str | None = None
     field_mapping: tuple[tuple[str, str], ...] = ()
     fields: tuple[JoinKey, ...] = ()
+    tie_breaker: str | None = None
     batch: "Source | None" = None
     file: str | None = None
     location: Location = field(default=NOWHERE, compare=False)

@@ -130,12 +130,14 @@ def _stored(view: FeatureView, feature: Feature) -> dict[str, Any]:
     source = view.source.history
     mapped = {name: column for column, name in source.field_mapping}
     keys = tuple(key.name for key in sorted(view.join_keys, key=lambda key: key.name))
-    times = [name for name in (source.timestamp_field, source.created_field) if name]
-    columns = (*keys, *times, mapped.get(feature.name, feature.name))
+    times = [source.timestamp_field, source.created_field]
+    times += [source.tie_breaker] if source.tie_breaker else []
+    named = [name for name in times if name]
+    columns = (*keys, *named, mapped.get(feature.name, feature.name))
     return {
         "keys": _keys(view.join_keys),
         "values": _columns(source, columns),
-        "times": [source.timestamp_field, source.created_field],
+        "times": times,
         "written by": view.source.kind if view.source.batch is not None else "batch",
         "ttl": None if view.ttl_seconds is None else float(view.ttl_seconds),
     }

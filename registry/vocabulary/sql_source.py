@@ -16,6 +16,7 @@ from feast.value_type import ValueType
 
 from registry.kernel.errors import Invalid
 
+TIE_BREAKER = "fieldhouse.tie_breaker"
 CLASS_PATH = "registry.vocabulary.sql_source.SqlSource"
 
 
@@ -23,7 +24,8 @@ class SqlSource(DataSource):  # type: ignore[misc]
     """A SELECT over warehouse tables by their logical names.
 
     Its output holds the join keys, the features, `timestamp_field` (the event time) and, where
-    given, `created_timestamp_column` (when the row became known). Raises `Invalid` without a name,
+    given, `created_timestamp_column` (when the row became known). Of rows that share key and both
+    times, the one greatest in column `tie_breaker` counts. Raises `Invalid` without a name,
     a query or an event time.
     """
 
@@ -38,10 +40,13 @@ class SqlSource(DataSource):  # type: ignore[misc]
         description: str = "",
         tags: dict[str, str] | None = None,
         owner: str = "",
+        tie_breaker: str | None = None,
     ) -> None:
         for what, value in (("name", name), ("query", query), ("timestamp_field", timestamp_field)):
             if not value or not value.strip():
                 raise Invalid(f"SqlSource {name!r} needs a {what}")
+        if tie_breaker:
+            tags = {**(tags or {}), TIE_BREAKER: tie_breaker}
         self.query = query
         super().__init__(
             name=name,

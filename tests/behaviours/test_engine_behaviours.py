@@ -88,6 +88,16 @@ def test_a_full_tie_is_broken_by_the_values_whatever_the_order(make: Make) -> No
         assert values(engine.as_of(spine([1], hours(2)), "t", VIEW, ["value"])) == [7]
 
 
+def test_a_declared_column_breaks_ties_before_the_values_do(make: Make) -> None:
+    past = history([1, 1, 1], hours(1, 1, 1), [9, 5, 7], version=[1, 3, None])
+    declared = view(
+        "readings", [feature("value")], source=source("readings", tie_breaker="version")
+    )
+    engine = make(readings=past)
+    assert values(engine.as_of(spine([1], hours(2)), "t", declared, ["value"])) == [5]
+    assert newest(engine.latest(declared, since=None, until=hour(2))) == {1: 5}
+
+
 def test_as_of_an_instant_what_was_known_then_counts_for_every_row(make: Make) -> None:
     late = history([1, 1], hours(1, 1), [10, 11], known_at=hours(2, 8))
     rows = spine([1, 1], hours(1, 9))

@@ -94,9 +94,10 @@ quick = settings(max_examples=int(os.environ.get("ASOF_EXAMPLES", "50")), deadli
     ttl=st.sampled_from([None, 0.0, 3600.0, 7200.000001]),
     created=st.booleans(),
     as_of=st.none() | instants,
+    tie=st.sampled_from([None, "s", "x"]),
 )
 def test_the_join_finds_what_loops_find(
-    pair: Pair, history: Any, spine: Any, ttl: Any, created: bool, as_of: Any
+    pair: Pair, history: Any, spine: Any, ttl: Any, created: bool, as_of: Any, tie: str | None
 ) -> None:
     past = table(
         history,
@@ -113,7 +114,7 @@ def test_the_join_finds_what_loops_find(
         name,
         FEATURES,
         {"id": "int64", "name": "string"},
-        source(name, created=created),
+        source(name, created=created, tie_breaker=tie),
         ttl_seconds=ttl,
     )
     asked = {"as_of": as_of if created else None, "with_expired": True}

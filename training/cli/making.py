@@ -20,6 +20,34 @@ F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("parquet", "csv", "arrow")
 
 
+@click.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--spine", required=True, help="Parquet file or glob with keys and times.")
+@click.option("--service", help="The feature service whose features to join.")
+@click.option("--features", multiple=True, help="view:feature; repeat, or separate by commas.")
+@click.option("--time-column", default="event_timestamp", show_default=True)
+@click.option("--rows", default=1_000_000, show_default=True, help="Rows in memory at a time.")
+@with_output
+def join(
+    output: Output,
+    out: Path,
+    spine: str,
+    service: str | None,
+    features: Sequence[str],
+    time_column: str,
+    rows: int,
+) -> None:
+    """Join a spine too large for memory into a Parquet file; no training set is made of it.
+
+    \b
+    Example:
+      fieldhouse dataset join scored.parquet --spine 'requests/*.parquet' --service flight_delay
+    """
+    asked = _one_of(("--service", service), ("--features", _listed(features)))
+    count = training_here().stream(spine, asked, out, time_column, rows)
+    output.data({"file": str(out), "rows": count}, f"{count:,} rows in {out}")
+
+
 def _when(function: F) -> F:
     """The options that say when features and label are known."""
     options = (
