@@ -95,13 +95,18 @@ def belongs(key: bytes, suffix: bytes) -> bool:
 
 
 def parse_key(key: bytes, namespace: str) -> tuple[str, int] | None:
-    """The view key and generation of an online key; None when it is not one of `namespace`."""
+    """The view key and generation of an online key; None when it is not one of `namespace`.
+
+    A view key has no `/`: what has one is of a namespace that begins alike.
+    """
     end = key.find(b"}")
     prefix = f"}}{namespace}/".encode()
     if not key.startswith(b"{") or end < 0 or not key.startswith(prefix, end):
         return None
     view_key, dot, generation = key[end + len(prefix) :].rpartition(b".")
-    return (view_key.decode(), int(generation)) if dot and generation.isdigit() else None
+    if not dot or not generation.isdigit() or b"/" in view_key:
+        return None
+    return view_key.decode(), int(generation)
 
 
 def escape(entity: bytes) -> bytes:

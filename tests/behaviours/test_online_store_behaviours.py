@@ -117,3 +117,27 @@ def test_more_rows_than_one_script_call_takes_are_all_written(store):
     keys = [key_of(f"many {i}") for i in range(2000)]
     assert store.write(keys, [row(i) for i in range(2000)]) == 2000
     assert store.read(keys)[1999] == row(1999)
+
+
+def test_rows_are_counted_by_view_and_generation_within_one_namespace(store):
+    here = view("of", [feature("rate")], {"id": "string"}, namespace="count", line=2, generation=3)
+    next_door = view("of", [feature("rate")], {"id": "string"}, namespace="count/more")
+    for made, entities in ((here, ["a", "b}", "~"]), (next_door, ["a"])):
+        store.write([key_of(entity, made) for entity in entities], [row(1)] * len(entities))
+    assert store.generations("count") == {("of@2", 3): 3}
+    assert store.generations("count/more") == {("of", 1): 1}
+    parts = list(store.keys_of("count", "of@2", 3))
+    assert {key for part in parts for key in part} == {key_of(e, here) for e in ("a", "b}", "~")}
+
+
+def test_notes_are_kept_by_namespace_and_the_first_of_two_writers_stays(store):
+    store.write_note("notes", "one", b"1")
+    store.write_note("notes", "one", b"2")
+    assert store.add_note("notes", "two", b"a")
+    assert not store.add_note("notes", "two", b"b")
+    assert dict(store.notes("notes")) == {"one": b"2", "two": b"a"}
+    store.drop_note("notes", "one")
+    store.drop_note("notes", "one")
+    assert dict(store.notes("notes")) == {"two": b"a"}
+    assert dict(store.notes("elsewhere")) == {}
+    assert store.generations("notes") == {}
