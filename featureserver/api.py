@@ -64,7 +64,8 @@ class Lookup(core.Lookup):
 
     def __init__(self, folder: Path | str | None = None) -> None:
         opened = open_lookup(read_settings(Path(folder) if folder else Path.cwd()))
-        super().__init__(opened.plans, opened.store, opened.clock, resources=opened.resources)
+        super().__init__(opened.plans, opened.store, opened.clock, opened.reader, opened.resources)
+        self.usage = opened.usage
 
     def __enter__(self) -> Self:
         return self

@@ -15,6 +15,7 @@ from featureserver.ports import OnlineStore
 from featureserver.redis_server import running_redis
 from featureserver.stores.opening import open_reader, open_store
 from featureserver.stores.redis import RedisOnlineStore
+from featureserver.usage import UsageFlush
 from registry.kernel.errors import Misuse
 from registry.kernel.settings import Settings
 from registry.ports import Principal, Registry
@@ -31,21 +32,23 @@ def open_lookup(
 ) -> Lookup:
     """A lookup in process. `client` is a Redis client (bytes) or a store; None means the settings'.
 
-    Where no Redis is configured an embedded one runs until the lookup is closed. Without `client`
-    the lookup can be used from an event loop too.
+    Where no Redis is configured an embedded one runs until the lookup is closed, which also adds
+    what was used to the registry's counts. Without `client` it works on an event loop too.
     """
     resources = ExitStack()
-    clock, plans = (
-        clock_of(settings),
-        plan_book(settings, (registry or _registry(settings)).published),
-    )
+    opened, clock = registry or _registry(settings), clock_of(settings)
+    plans = plan_book(settings, opened.published)
     if client is not None:
-        return Lookup(plans, _store(client), clock, resources=resources)
-    url = resources.enter_context(running_redis(settings))
-    timeout = float(settings.get(names.TIMEOUT_SECONDS))
-    store = open_store(url, timeout)
-    resources.callback(store.close)
-    return Lookup(plans, store, clock, open_reader(url, timeout), resources)
+        lookup = Lookup(plans, _store(client), clock, resources=resources)
+    else:
+        url = resources.enter_context(running_redis(settings))
+        timeout = float(settings.get(names.TIMEOUT_SECONDS))
+        store = open_store(url, timeout)
+        resources.callback(store.close)
+        lookup = Lookup(plans, store, clock, open_reader(url, timeout), resources)
+    flush = UsageFlush(lookup.usage, opened.usage)
+    resources.callback(lambda: flush.run(clock()))
+    return lookup
 
 
 def open_materializer(

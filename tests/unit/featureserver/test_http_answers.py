@@ -9,12 +9,14 @@ import pyarrow as pa
 import pytest
 
 from featureserver.admission import Admission, Overloaded
+from featureserver.bootstrap import open_lookup
 from featureserver.compression import wants_gzip
 from featureserver.endpoints import Limits
 from featureserver.stores.memory import InMemoryOnlineStore
 from featureserver.testing import put
 from featureserver.usage import MOST_CALLERS, OTHERS, Usage, UsageFlush
 from registry.kernel.errors import Unavailable
+from registry.kernel.settings import Settings
 from registry.testing import NOON, InMemoryRegistry, feature, published, view
 from tests.unit.featureserver.asgi import app_over, call
 
@@ -238,3 +240,12 @@ def test_a_service_of_a_newer_state_is_found_without_a_restart(store):
     services = {**STATE.services, "new": replace(STATE.services["all"], name="new")}
     registry.state = replace(STATE, number=STATE.number + 1, services=services)
     assert call(app, "POST", PATH, json=body).status_code == 200
+
+
+def test_use_in_process_is_counted_when_the_lookup_is_closed(store, tmp_path):
+    registry = InMemoryRegistry(STATE)
+    opened = open_lookup(Settings(tmp_path, None, {}, {}), registry, store)
+    opened.get("all", {"id": [1, 2]}, at=NOON)
+    opened.close()
+    (used,) = registry.usage.all("v:rate@1")
+    assert (used.caller, used.service, used.rows) == ("(in process)", "all", 2)
