@@ -113,7 +113,10 @@ def _other(changes: list[Change]) -> Iterator[str]:
     words = {"add": "new", "change": "set anew", "remove": "removed"}
     names = ", ".join(code(change.name) for change in changes[:4])
     more = f" and {len(changes) - 4} more" if len(changes) > 4 else ""
-    yield f"{first.object.capitalize()} {names}{more}: {words.get(first.action, first.action)}."
+    facets = dict.fromkeys(d.facet for change in changes for d in change.differences)
+    said = f"{', '.join(map(plain, facets))} " if first.action == "change" else ""
+    ends = words.get(first.action, first.action)
+    yield f"{first.object.capitalize()} {names}{more}: {said}{ends}."
 
 
 _SAID = {

@@ -35,6 +35,8 @@ from tests.definitions import compiled, feature, service, view
 from tests.model_room import COLUMNS, REFS, flights, looked_up_parts
 from training.bootstrap import open_training
 
+pytestmark = pytest.mark.slow
+
 ADA = Principal("ada", frozenset({"author", "operator"}))
 BOB = Principal("bob", frozenset({"steward"}))
 REFRESH, MAX_AGE = 0.2, 3.0
