@@ -23,6 +23,7 @@ from warehouse.bootstrap import open_engine
 from warehouse.engines.port import Engine
 from warehouse.sql import quote
 
+_PLACE = quote("__place")
 NO_ENTITY = "__dummy_id"
 """Feast's key of views without entities."""
 
@@ -107,14 +108,14 @@ def rows_text(
     bounds = [(">=", start), ("<=", end)]
     kept = [f"{quote(column)} IS NOT NULL"]
     kept += [f"{quote(column)} {sign} {_instant(at)}" for sign, at in bounds if at is not None]
-    chosen = ", ".join(dict.fromkeys(map(quote, columns))) or "*"
-    text = f"SELECT {chosen} FROM {rows} WHERE {' AND '.join(kept)}"
+    chosen = ", ".join(dict.fromkeys(map(quote, columns)))
     if newest_of is None:
-        return text
+        return f"SELECT {chosen} FROM {rows} WHERE {' AND '.join(kept)}"
     keys = ", ".join(map(quote, newest_of))
     order = ", ".join(f"{quote(name)} DESC NULLS LAST" for name in times)
     window = f"PARTITION BY {keys} ORDER BY {order}" if keys else f"ORDER BY {order}"
-    return f"{text} QUALIFY row_number() OVER ({window}) = 1"
+    placed = f"SELECT *, row_number() OVER ({window}) AS {_PLACE} FROM {rows}"
+    return f"SELECT {chosen} FROM ({placed} WHERE {' AND '.join(kept)}) WHERE {_PLACE} = 1"
 
 
 def stored_type(arrow: pa.DataType) -> str | None:
@@ -147,6 +148,5 @@ def _name(source: DataSource) -> str:
 
 
 def _instant(at: datetime) -> str:
-    aware = at if at.tzinfo is not None else at.replace(tzinfo=None)
-    text = aware.isoformat(sep=" ")
-    return f"TIMESTAMPTZ '{text}'" if at.tzinfo is not None else f"TIMESTAMPTZ '{text}+00:00'"
+    zone = "" if at.tzinfo is not None else "+00:00"  # Feast's naive times are of UTC
+    return f"TIMESTAMPTZ '{at.isoformat(sep=' ')}{zone}'"

@@ -1,6 +1,7 @@
 """What every warehouse engine must answer, DuckDB and the slow twin alike."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,69 @@ def test_whole_number_keys_of_unlike_width_match(make: Make, kind: pa.DataType) 
     engine = make(readings=history([1, 2], hours(1, 1), [10, 20]))
     rows = pa.table({"id": pa.array([2, 1], kind), "t": hours(2, 2)})
     assert values(engine.as_of(rows, "t", VIEW, ["value"])) == [20, 10]
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())]
+)
+def test_text_keys_match_however_they_are_held(make: Make, kind: pa.DataType) -> None:
+    table = pa.table(
+        {"name": pa.array(["a", "b"]).cast(kind), "at": hours(1, 1), "value": [1.0, 2]}
+    )
+    named = view("named", [feature("value")], {"name": "string"}, source("named"))
+    for held in (pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())):
+        rows = pa.table({"name": pa.array(["b", "c", "a"]).cast(held), "t": hours(2, 2, 2)})
+        assert values(make(named=table).as_of(rows, "t", named, ["value"])) == [2, None, 1]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_times_of_unlike_units_are_compared_as_instants(make: Make, unit: str) -> None:
+    past = history([1, 1], hours(1, 3).cast(pa.timestamp(unit, "UTC")), [10, 30])
+    for other in ("s", "ms", "us", "ns"):
+        rows = spine([1, 1, 1], hours(1, 2, 3).cast(pa.timestamp(other, "Asia/Tokyo")))
+        answer = make(readings=past).as_of(rows, "t", VIEW, ["value"])
+        assert values(answer) == [10, 10, 30]
+
+
+def test_keys_that_lie_far_apart_are_kept_apart(make: Make) -> None:
+    far = [-(2**63), -1, 0, 2**63 - 1]
+    engine = make(readings=history(far, hours(1, 1, 1, 1), [1, 2, 3, 4]))
+    rows = spine([*reversed(far), 5], hours(2, 2, 2, 2, 2))
+    assert values(engine.as_of(rows, "t", VIEW, ["value"])) == [4, 3, 2, 1, None]
+
+
+def test_times_that_lie_far_apart_are_kept_apart(make: Make) -> None:
+    ages = pa.array([-(10**15), 0, 10**15, 10**16], pa.int64()).cast(pa.timestamp("us", "UTC"))
+    engine = make(readings=history([1, 1, 1, 10**12], ages, [1, 2, 3, 4]))
+    rows = spine([1, 1, 1, 10**12, 10**12], ages.take(pa.array([0, 1, 3, 3, 2])))
+    assert values(engine.as_of(rows, "t", VIEW, ["value"])) == [1, 2, 3, 4, None]
+
+
+def test_a_view_may_be_hundreds_of_features_wide(make: Make) -> None:
+    names = [f"f{place}" for place in range(300)]
+    table = pa.table({"id": [1], "at": hours(1), **{n: [float(p)] for p, n in enumerate(names)}})
+    wide = view("wide", [feature(name) for name in names], source=source("wide"))
+    answer = make(wide=table).as_of(spine([2, 1], hours(2, 2)), "t", wide, names)
+    assert answer.column_names == [*names, EVENT_TIME, CREATED_TIME]
+    assert answer.select(names).to_pylist()[1] == {n: float(p) for p, n in enumerate(names)}
+
+
+def test_small_numbers_decimals_and_instants_come_as_declared(make: Make) -> None:
+    table = pa.table(
+        {
+            "id": [1, 2],
+            "at": hours(1, 1),
+            "small": pa.array([7, None], pa.int16()),
+            "price": pa.array([Decimal("1.250000001"), None], pa.decimal128(38, 9)),
+            "seen": hours(0.5, None),
+            "half": pa.array([0.5, None], pa.float32()),
+        }
+    )
+    kinds = {"small": "int64", "price": "decimal", "seen": "timestamp", "half": "float64"}
+    typed = view("typed", [feature(n, kind) for n, kind in kinds.items()], source=source("typed"))
+    answer = make(typed=table).as_of(spine([2, 1], hours(2, 2)), "t", typed, list(kinds))
+    expected = {"small": 7, "price": Decimal("1.250000001"), "seen": hour(0.5), "half": 0.5}
+    assert answer.select(list(kinds)).to_pylist() == [dict.fromkeys(kinds), expected]
 
 
 def test_names_may_be_anything(make: Make) -> None:

@@ -60,6 +60,13 @@ def test_explain_tells_where_a_row_came_from() -> None:
     assert json.loads(run("explain", "one", "1", "--json").stdout)["keys"] == {"id": 1}
 
 
+def test_join_writes_a_file_and_no_set(folder: Path) -> None:
+    joined = run("join", "joined.parquet", "--spine", "spine.parquet", "--service", "all")
+    assert joined.stdout == "3 rows in joined.parquet\n"
+    assert "value" in pq.read_schema(folder / "joined.parquet").names
+    assert "no training sets yet" in run("list").stdout
+
+
 def test_json_carries_the_whole_manifest() -> None:
     shown = json.loads(run(*BUILD, "--json").stdout)
     assert shown["rows"] == 3

@@ -21,7 +21,7 @@ FORMATS = ("parquet", "csv", "arrow")
 
 
 @click.command()
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option("--spine", required=True, help="Parquet file or glob with keys and times.")
 @click.option("--service", help="The feature service whose features to join.")
 @click.option("--features", multiple=True, help="view:feature; repeat, or separate by commas.")
@@ -29,8 +29,8 @@ FORMATS = ("parquet", "csv", "arrow")
 @click.option("--rows", default=1_000_000, show_default=True, help="Rows in memory at a time.")
 @with_output
 def join(
-    output: Output,
-    out: Path,
+    out: Output,
+    file: Path,
     spine: str,
     service: str | None,
     features: Sequence[str],
@@ -44,8 +44,8 @@ def join(
       fieldhouse dataset join scored.parquet --spine 'requests/*.parquet' --service flight_delay
     """
     asked = _one_of(("--service", service), ("--features", _listed(features)))
-    count = training_here().stream(spine, asked, out, time_column, rows)
-    output.data({"file": str(out), "rows": count}, f"{count:,} rows in {out}")
+    count = training_here().stream(spine, asked, file, time_column, rows)
+    out.data({"file": str(file), "rows": count}, f"{count:,} rows in {file}")
 
 
 def _when(function: F) -> F:

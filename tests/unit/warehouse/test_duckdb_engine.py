@@ -1,5 +1,8 @@
 """What is DuckDB's own, beyond what every engine must do."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +15,7 @@ from registry.testing import feature, view
 from tests.warehouses import duckdb_engine, hour, hours, project, put_tables, source
 from warehouse.bootstrap import open_engine
 from warehouse.engines.port import Engine
+from warehouse.engines.spines import ready_spine
 
 PAST = pa.table({"id": [1, 1, 2], "at": hours(1, 2, 1), "x": [1.0, 2.0, 4.0]})
 SPINE = pa.table({"id": [1, 2, 1], "t": hours(2, 2, 1)})
@@ -175,3 +179,52 @@ def test_looking_at_an_empty_folder_leaves_nothing_in_it(tmp_path: Path) -> None
 def test_a_memory_limit_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="open the warehouse"):
         open_engine(project(tmp_path, '[warehouse]\nmemory_limit = "much"\n'))
+
+
+class Meddling:
+    """Does something to a table's file once its schema has been read."""
+
+    def __init__(self, file: Path, done: Callable[[Path], object]) -> None:
+        self.file, self.done = file, done
+
+    def __call__(self, spine: pa.Table, *_: object) -> pa.Table:
+        self.done(self.file)
+        return ready_spine(spine, *_)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "done",
+    [
+        lambda file: file.unlink(),
+        lambda file: pq.write_table(PAST.drop(["x"]), file),
+        lambda file: pq.write_table(PAST.slice(0, 1), file),
+        lambda file: file.write_bytes(b"PAR1 nothing"),
+    ],
+    ids=["gone", "other columns", "fewer rows", "damaged"],
+)
+def test_a_file_that_changes_between_plan_and_read_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: Callable[[Path], object]
+) -> None:
+    engine = duckdb_engine(tmp_path, {"past": PAST})
+    (file,) = tmp_path.glob("warehouse-*/warehouse_data/past.parquet")
+    monkeypatch.setattr("warehouse.engines.duckdb.ready_spine", Meddling(file, done))
+    past = view("past", [feature("x")], source=source("past"))
+    with pytest.raises(FieldhouseError) as caught:
+        engine.as_of(SPINE, "t", past, ["x"])
+    assert isinstance(caught.value, Unavailable | Invalid)
+
+
+def test_a_time_that_nanoseconds_cannot_hold_is_refused_in_words(tmp_path: Path) -> None:
+    past = PAST.set_column(1, "at", PAST.column("at").cast(pa.timestamp("ns", "UTC")))
+    engine = duckdb_engine(tmp_path, {"past": past})
+    far = pa.table({"id": [1], "t": pa.array([datetime(3000, 1, 1, tzinfo=UTC)])})
+    with pytest.raises(Invalid, match="out of range"):
+        engine.as_of(far, "t", view("past", [feature("x")], source=source("past")), ["x"])
+
+
+def test_a_view_without_a_key_has_one_history(tmp_path: Path) -> None:
+    engine = duckdb_engine(tmp_path, {"past": PAST})
+    keyless = replace(view("past", [feature("x")], source=source("past")), join_keys=())
+    rows = pa.table({"t": hours(0, 1, 2)})
+    assert engine.as_of(rows, "t", keyless, ["x"]).column("x").to_pylist() == [None, 4, 2]
+    assert engine.latest(keyless, since=None, until=hour(2)).read_all()["x"].to_pylist() == [2]
