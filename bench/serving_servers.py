@@ -21,6 +21,7 @@ from bench.serving_shape import (
     features_of,
     open_room,
     package,
+    package_wide,
     table,
     view_columns,
 )  # fmt: skip
@@ -32,7 +33,7 @@ def serve_ours(model: Path, url: str, path: Path) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         room = open_room(Path(folder), url)
-        app = open_data_plane(room, [package(room, model)])
+        app = open_data_plane(room, [package(room, model), package_wide(room, model)])
         serve(app, _listen(path), 5)
 
 
@@ -66,7 +67,7 @@ def _listen(path: Path) -> list[Any]:
 
 
 def serve_feast(model: Path, url: str, path: Path) -> None:
-    """One route, typed by pydantic: entity keys in, features by the Feast SDK, the trees' answer."""
+    """One route, typed by pydantic: entity keys in, features by the Feast SDK, trees after that."""
     import warnings
 
     warnings.simplefilter("ignore")

@@ -14,6 +14,7 @@ import numpy as np
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
 SEEN = NOW - timedelta(minutes=20)
 NAME = "flight_delay"
+WIDE = "flight_delay_rows"
 COUNT = 200
 VIEWS: dict[str, tuple[tuple[str, ...], int]] = {
     "airport_weather": (("origin",), 9),
@@ -134,5 +135,20 @@ def package(room: Any, model: Path) -> tuple[str, str]:
         golden_rows=table()[:8],
         service=NAME,
     )
+    record = room.package(parts, actor="bench")
+    return record.name, record.version
+
+
+def package_wide(room: Any, model: Path) -> tuple[str, str]:
+    """The same trees over one tensor of 42 columns, without a lookup: what MLServer is asked."""
+    from serving.package import Parts
+    from serving.signature import Input, Output, Signature
+
+    rows = Input("rows", shape=(-1, len(COLUMNS)))
+    output = Output("probability", "FP32", (-1,), 0.0, 1.0)
+    parts = Parts(
+        name=WIDE, model_file=model, signature=Signature((rows,), (output,)),
+        golden_rows=table()[:8],
+    )  # fmt: skip
     record = room.package(parts, actor="bench")
     return record.name, record.version

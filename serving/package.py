@@ -1,6 +1,7 @@
 """Packaging: from a model file to a signed, stored, registered bundle, or to nothing at all."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from registry.kernel.canonical import digest_bytes
 from registry.kernel.clock import Clock
-from registry.kernel.errors import Invalid, Misuse, NotFound
+from registry.kernel.errors import FieldhouseError, Invalid, Misuse, NotFound
 from registry.kernel.signing import SigningKey
 from registry.ports import ModelBook, ModelRecord
 from serving import bundle as bundles
@@ -118,7 +119,10 @@ def _reference(
     assert parts.reference is not None
     rows = np.ascontiguousarray(parts.reference, np.float64)
     step = max(1, len(rows) // _ANSWERED_ROWS)
-    answers = _answers(parts, model, files, policy, rows[::step]) if len(rows) else {}
+    answers: dict[str, Array] = {}
+    # A model that takes no missing values cannot answer rows that have some: no profile then.
+    with suppress(FieldhouseError):
+        answers = _answers(parts, model, files, policy, rows[::step]) if len(rows) else {}
     outputs = [
         column
         for output in parts.signature.outputs
@@ -148,6 +152,12 @@ def _answers(
     runtime = open_runtime(Bundle(draft, "", "", files), policy)
     try:
         return dict(runtime.predict(np.ascontiguousarray(rows, np.float64)))
+    except FieldhouseError:
+        raise
+    except Exception as error:  # whatever a model's library says of rows that it does not like
+        raise Invalid(
+            f"model {parts.name} does not answer {len(rows)} of its own rows", str(error)[:300]
+        ) from error
     finally:
         runtime.unload()
 

@@ -37,7 +37,11 @@ class SkopsRuntime:
             )
 
     def predict(self, rows: NDArray[np.float64]) -> Mapping[str, Array]:
-        scores = self._predict(rows)
+        try:
+            scores = self._predict(rows)
+        except ValueError as error:  # missing values, say, where the estimator takes none
+            text = str(error).partition("\n")[0]
+            raise Invalid("the model does not take these rows", text) from error
         if scores.ndim == 2 and scores.shape[1] == 2 and len(self._output.shape) == 1:
             scores = scores[:, 1]
         return {self._output.name: shaped(self._output, scores, len(rows))}

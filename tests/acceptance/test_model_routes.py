@@ -291,3 +291,14 @@ def test_the_data_plane_mounts_in_an_application_of_ones_own(room):
         assert client.get("/models/v2/models/delay").status_code == 200
         assert client.post("/models/v2/models/delay/infer", json=rows_body()).status_code == 200
     predictor.close()  # a mounted application is not told of the shutdown
+
+
+def test_rows_that_a_model_does_not_take_are_a_clear_400(tmp_path):
+    from tests.model_room import skops_model
+
+    room = open_room(tmp_path)
+    record = room.package(parts(tmp_path, skops_model()), actor="a")
+    with served(create_app(room.predictor([("delay", record.version)], log=False))) as client:
+        assert client.post("/v2/models/delay/infer", json=rows_body()).status_code == 200
+        answer = client.post("/v2/models/delay/infer", json=rows_body(wind=None))
+        assert answer.status_code == 400 and "contains NaN" in answer.json()["error"]
