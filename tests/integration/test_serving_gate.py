@@ -75,7 +75,7 @@ def worse_model():
 
 def test_nan_for_a_missing_value_is_caught_by_the_proper_checks(room, tmp_path):
     """The linear model refuses NaN, which the held-out rows hold."""
-    room.package(parts(tmp_path, skops_model()), actor=AUTHOR.subject)
+    room.package(parts(tmp_path, skops_model(), reference=None), actor=AUTHOR.subject)
     found = failing(room.gate("delay", None, Evidence(evidence().heldout), QUICK, actor="a"))
     assert "proper.range" in found and "proper.golden" not in found
 
@@ -91,7 +91,7 @@ def test_each_fault_fails_its_own_check_and_no_other(room, tmp_path):
 
 
 def test_a_candidate_that_does_not_load_fails_with_the_servers_own_words(room, tmp_path):
-    record = room.package(parts(tmp_path, skops_model()), actor=AUTHOR.subject)
+    record = room.package(parts(tmp_path, skops_model(), reference=None), actor=AUTHOR.subject)
     bundle = room.bundle("delay", record.version)
     ghost = replace(bundle, manifest=replace(bundle.manifest, name="ghost"))
     tools = GateTools(room.settings, room.clock, room.registry.published, lambda: room.lookup)
