@@ -84,8 +84,6 @@ def test_code_that_makes_another_model_is_found_out(room, tmp_path):
     found = room.rebuild("delay", actor=AUTHOR.subject)
     assert not found.passed and not found.same_file and found.worst > 0.01
     assert room.registry.models.events[-1][1] == "model:rebuild-failed"
-    loose = room.rebuild("delay", None, Tolerance(1.0, 1.0), actor=AUTHOR.subject)
-    assert loose.passed
 
 
 def test_the_code_sees_nothing_of_our_environment(room, tmp_path, monkeypatch):
@@ -94,7 +92,7 @@ def test_the_code_sees_nothing_of_our_environment(room, tmp_path, monkeypatch):
         'import os\nassert not [n for n in os.environ if n.startswith("FIELDHOUSE")]\nROUNDS = 120'
     )
     changed(room, tmp_path, "ROUNDS = 120", guard)
-    assert room.rebuild("delay", actor=AUTHOR.subject).passed
+    assert room.rebuild("delay", None, Tolerance(0.0, 0.0), actor=AUTHOR.subject).passed
 
 
 def test_code_that_no_longer_runs_is_refused_with_its_last_words(room, tmp_path):

@@ -15,7 +15,7 @@ from serving.process import running_server
 from serving.wire import Connection, encode_request
 from tests.model_room import COLUMNS, OPERATOR, parts, released, xgboost_model
 
-RATE, SECONDS = 120, 5.0
+RATE, SECONDS = 120, 4.0
 PATH = "/v2/models/delay/infer"
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -291,3 +292,24 @@ def test_promoting_the_champion_again_changes_nothing(room, tmp_path):
     before = len(room.registry.models.events)
     room.promote("delay", first.version, OPERATOR)
     assert len(room.registry.models.events) == before
+
+
+def test_a_bundle_changed_in_the_store_is_neither_approved_nor_promoted(room, gated):
+    model = Path(gated.facts["location"]) / "model.ubj"
+    whole = model.read_bytes()
+    model.write_bytes(whole[:-1] + b"!")
+    with pytest.raises(Corrupt, match=r"model\.ubj"):
+        approve(room, gated)
+    model.write_bytes(whole)
+    approved(room, gated)
+    model.write_bytes(whole[:50])
+    with pytest.raises(Corrupt, match=r"model\.ubj"):
+        room.promote(gated.name, gated.version, OPERATOR)
+
+
+def test_rolling_back_takes_a_role_and_a_past(room, tmp_path):
+    released(room, parts(tmp_path, xgboost_model(8)))
+    with pytest.raises(Forbidden):
+        room.rollback("delay", AUTHOR, "x")
+    with pytest.raises(Refused, match="no version to go back to"):
+        room.rollback("delay", OPERATOR, "x")
