@@ -25,7 +25,8 @@ from featureserver.feast_plugin.proto_values import ValueCodec, codec
 from featureserver.instants import instant_of, micros_of
 from featureserver.keys import key_space
 from featureserver.rows import pack_wire
-from featureserver.stores.redis import RedisOnlineStore, address_of, connect
+from featureserver.stores.opening import open_store
+from featureserver.stores.redis import RedisOnlineStore
 from registry.adapters.feast_types import feature_type
 from registry.core.published import PublishedView, RowSchema
 from registry.kernel.errors import Invalid
@@ -213,7 +214,7 @@ def _opened(settings: FieldhouseOnlineStoreConfig, project: str) -> _Opened:
         raise Invalid(
             "online_store names no Redis", hint="give url: redis://host:6379, or project_root"
         )
-    store = RedisOnlineStore(connect(url, settings.timeout_seconds), address_of(url))
+    store = open_store(url, settings.timeout_seconds)
     resources.callback(store.close)
     return _Opened(store, places or KeptPlaces(store, project), resources)
 
