@@ -101,6 +101,6 @@ def _text(stands: "Standing") -> str:
             f"approved by {a.subject} at {format_instant(a.at)} {a.comment}"
             for a in stands.approvals
         ),
-        standing_text(stands),
+        standing_text(stands.proposal.status, stands.missing, stands.lacks),
     ]
     return "\n".join(part for part in parts if part)

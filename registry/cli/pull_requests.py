@@ -181,7 +181,13 @@ def _told(recorded: "Recorded") -> tuple[dict[str, Any], str]:
         "ignored": plain(recorded.ignored),
     }
     ignored = [f"  not counted: {i.login}: {i.why}" for i in recorded.ignored]
-    text = "\n".join([stands.proposal.digest, standing_text(stands), *ignored])
+    text = "\n".join(
+        [
+            stands.proposal.digest,
+            standing_text(stands.proposal.status, stands.missing, stands.lacks),
+            *ignored,
+        ]
+    )
     return facts, text
 
 

@@ -47,9 +47,10 @@ def propose(folder: Path | None, reason: str, token: str | None, out: Output) ->
         out.say(findings_text(failed.checked.findings))
         raise
     proposal = stands.proposal
+    said = standing_text(proposal.status, stands.missing, stands.lacks)
     out.data(
         {**_facts(stands), "plan": plain(proposal.plan)},
-        f"{proposal.digest}\n{summary(proposal.plan)}\n{standing_text(stands)}",
+        f"{proposal.digest}\n{summary(proposal.plan)}\n{said}",
     )
 
 
@@ -75,7 +76,7 @@ def approve(digest: str, comment: str, token: str | None, out: Output) -> None:
     registry = open_here(settings)
     principal = principal_here(registry, settings, token)
     stands = consent(registry.context, digest, principal, comment)
-    out.data(_facts(stands), standing_text(stands))
+    out.data(_facts(stands), standing_text(stands.proposal.status, stands.missing, stands.lacks))
 
 
 @click.command()

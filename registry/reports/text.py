@@ -1,15 +1,11 @@
 """Plans, findings and proposals as text for a terminal."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from registry.core.changes import Change, Difference, Plan
 from registry.core.findings import Finding
-from registry.core.policy import by_givers, lack_text
+from registry.core.policy import Lack, by_givers, lack_text
 from registry.kernel.canonical import short
-
-if TYPE_CHECKING:
-    from registry.service.propose import Standing
 
 MARKS = {"add": "+", "change": "~", "remove": "-", "move": ">"}
 SEVERITY_MARKS = {"error": "✗", "warning": "!", "notice": "·"}
@@ -51,10 +47,10 @@ def difference_text(difference: Difference) -> str:
     return f"{difference.facet}: {before} → {after}"
 
 
-def standing_text(stands: "Standing") -> str:
+def standing_text(status: str, missing: int, lacks: Iterable[Lack]) -> str:
     """`checked; approvals missing: 1`, and below it which, and who can give it."""
-    lines = [f"  missing: {lack_text(group)}" for group in by_givers(stands.lacks)]
-    return "\n".join([f"{stands.proposal.status}; approvals missing: {stands.missing}", *lines])
+    lines = [f"  missing: {lack_text(group)}" for group in by_givers(lacks)]
+    return "\n".join([f"{status}; approvals missing: {missing}", *lines])
 
 
 def findings_text(findings: Sequence[Finding]) -> str:
