@@ -1,6 +1,7 @@
 """Pushes over HTTP and from Python that reach the warehouse: real Redis, DuckDB, SQL registry."""
 
 import asyncio
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import httpx
@@ -54,6 +55,19 @@ def rates(settings):
     return table.column("rate").to_pylist()
 
 
+@asynccontextmanager
+async def alive(app):
+    """The application as a server runs it: begun before the first request, ended after the last."""
+    events: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+    said: asyncio.Queue[object] = asyncio.Queue()
+    running = asyncio.create_task(app({"type": "lifespan"}, events.get, said.put))
+    await events.put({"type": "lifespan.startup"})
+    await said.get()
+    yield
+    await events.put({"type": "lifespan.shutdown"})
+    await running
+
+
 async def post(app, path, body):
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
@@ -67,11 +81,12 @@ def test_a_push_to_both_is_looked_up_and_joined_and_repeating_it_changes_neither
     asked = {"features": ["live:rate"], "entities": {"driver": ["a"]}}
 
     async def talk(app):
-        for _ in range(2):
-            assert (await post(app, "/push", body)).status_code == 200
-        wrong = {**body, "df": {**FRAME, "rate": ["x"]}}
-        assert (await post(app, "/push", wrong)).status_code == 422
-        return (await post(app, "/get-online-features", asked)).json()
+        async with alive(app):
+            for _ in range(2):
+                assert (await post(app, "/push", body)).status_code == 200
+            wrong = {**body, "df": {**FRAME, "rate": ["x"]}}
+            assert (await post(app, "/push", wrong)).status_code == 422
+            return (await post(app, "/get-online-features", asked)).json()
 
     with host_app(settings, registry) as app:
         found = asyncio.run(talk(app))
