@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.testing import feature, published, view
@@ -56,6 +56,7 @@ def served(
     return found[2]
 
 
+@settings(deadline=None)
 @given(past_rows, spine_rows, schedules, ttls)
 def test_a_row_sees_what_a_lookup_at_its_time_would_have_read(
     past: Past,

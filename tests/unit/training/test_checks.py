@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.warehouses import hour, hours
@@ -64,6 +64,7 @@ def test_a_feature_that_orders_a_numeric_label_is_found() -> None:
     assert rules(check_leakage(table, "y", ["leak", "other"], Limits())) == [("leakage", "leak")]
 
 
+@settings(deadline=None)
 @given(few, st.lists(st.booleans(), min_size=40, max_size=40))
 def test_power_is_the_share_of_pairs_in_order(values: list[float], labels: list[bool]) -> None:
     x, y = np.array(values), np.array(labels[: len(values)], dtype=float)
@@ -77,6 +78,7 @@ def test_power_is_the_share_of_pairs_in_order(values: list[float], labels: list[
     assert found == pytest.approx(max(auc, 1 - auc))
 
 
+@settings(deadline=None)
 @given(few)
 def test_equal_values_share_their_mean_rank(values: list[float]) -> None:
     slow = [sum(v < x for v in values) + (sum(v == x for v in values) + 1) / 2 for x in values]

@@ -1,5 +1,5 @@
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.coverage import Answer, measure
@@ -7,6 +7,7 @@ from training.coverage import Answer, measure
 keys = st.tuples(st.none() | st.integers(0, 2), st.none() | st.sampled_from("ab"))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(keys, st.booleans()), max_size=12))
 def test_keys_are_counted_as_a_set_would_count_them(
     rows: list[tuple[tuple[int, str], bool]],

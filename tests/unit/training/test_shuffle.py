@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.kernel.errors import Invalid
@@ -38,6 +38,7 @@ orders = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(orders, st.integers(1, 5))
 def test_each_row_comes_once_an_epoch_whoever_shares_the_work(
     file: Path, order: Order, workers: int
@@ -46,6 +47,7 @@ def test_each_row_comes_once_an_epoch_whoever_shares_the_work(
     assert sorted(seen) == list(range(ROWS))
 
 
+@settings(deadline=None)
 @given(orders)
 def test_batches_are_full_but_the_last(file: Path, order: Order) -> None:
     sizes = [table.num_rows for table in stream(file, ["n"], order, everything)]
