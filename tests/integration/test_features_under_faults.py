@@ -205,6 +205,7 @@ def test_use_of_all_workers_is_counted_in_the_registry(server):
         database.close()
 
 
+@pytest.mark.slow
 def test_a_body_of_a_hundred_megabytes_is_413_and_the_server_lives_on(server):
     address = f"{server.address}/get-online-features"
     whole = b'{"feature_service": "' + b"x" * 100_000_000
