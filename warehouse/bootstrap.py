@@ -22,6 +22,10 @@ from warehouse.value_diffs import SampledValues
 from warehouse.value_sketches import ValueSketcher
 
 
+# What queries may read of project.home: the registry and the keys in it are nobody's data.
+READ_IN_HOME = ("spill", "evaluated", "snapshots", "datasets", "quarantine")
+
+
 def open_engine(settings: Settings, tables: Mapping[str, Path] | None = None) -> Engine:
     """DuckDB over the warehouse's Parquet files, and over `tables` (name to path) beside them.
 
@@ -36,7 +40,7 @@ def open_engine(settings: Settings, tables: Mapping[str, Path] | None = None) ->
         home.mkdir(parents=True, exist_ok=True)
     with translated("open the warehouse"):
         _limit(connection, settings, home)
-        _shut_in(connection, (*catalog.folders(), str(home)))
+        _shut_in(connection, (*catalog.folders(), *(str(home / name) for name in READ_IN_HOME)))
     evaluated = EvaluatedQueries(home / "evaluated", int(settings.get(EVALUATED_BYTES)))
     return DuckDBEngine(
         connection,
