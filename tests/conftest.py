@@ -12,8 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent.parent
+
+# A machine that is busy makes examples slow, which says nothing about what they examine.
+settings.register_profile("fieldhouse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fieldhouse")
 ROOMS = ("fieldhouse", "registry", "warehouse", "training", "featureserver", "serving")
 
 
