@@ -21,7 +21,6 @@ from warehouse.sql import literal
 from warehouse.value_diffs import SampledValues
 from warehouse.value_sketches import ValueSketcher
 
-
 # What queries may read of project.home: the registry and the keys in it are nobody's data.
 READ_IN_HOME = ("spill", "evaluated", "snapshots", "datasets", "quarantine")
 

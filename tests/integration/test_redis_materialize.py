@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from featureserver.bootstrap import open_materializer
-from featureserver.keys import key_space
 from featureserver.asked import Policy
+from featureserver.bootstrap import open_materializer
 from featureserver.expiry import expire_seconds
+from featureserver.keys import key_space
 from featureserver.materialize import choose_views
 from featureserver.parity import comparable, compare, sample_keys
 from featureserver.testing import lookup_over, temporary_redis_store
