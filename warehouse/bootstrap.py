@@ -22,7 +22,7 @@ from warehouse.value_diffs import SampledValues
 from warehouse.value_sketches import ValueSketcher
 
 # What queries may read of project.home: the registry and the keys in it are nobody's data.
-READ_IN_HOME = ("spill", "evaluated", "snapshots", "datasets", "quarantine")
+READ_IN_HOME = ("spill", "evaluated", "copies", "snapshots", "datasets", "quarantine")
 
 
 def open_engine(settings: Settings, tables: Mapping[str, Path] | None = None) -> Engine:
