@@ -9,7 +9,7 @@ from sqlalchemy.exc import NoSuchModuleError
 
 from registry.adapters.sql.failures import translated
 from registry.adapters.sql.migrate import bring_up_to_date
-from registry.kernel.errors import FieldhouseError, Invalid
+from registry.kernel.errors import Corrupt, FieldhouseError, Invalid, Unavailable
 
 # Any number that nobody else is likely to use: one writer at a time on PostgreSQL.
 _WRITER_LOCK = 0x6669_656C_64
@@ -25,9 +25,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Whatever is read inside is as of one moment, however many statements it takes."""
-        with translated(self._engine), self._engine.connect() as connection:
-            _begin_snapshot(connection)
-            yield connection
+        try:
+            with translated(self._engine), self._engine.connect() as connection:
+                _begin_snapshot(connection)
+                yield connection
+        except (Unavailable, Corrupt):
+            self._engine.dispose()  # what a connection holds of a database that was away is stale
+            raise
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
