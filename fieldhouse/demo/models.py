@@ -35,8 +35,8 @@ from warehouse.engines.port import Engine
 
 GOLDEN_ROWS = 8
 LOCK = Path(__file__).parents[2] / "lock" / "demo.txt"
-# Flights are late oftener in some months than in others, so a model of the summer's says too much or
-# too little of the autumn's. The example is about ranking them: it allows that, and says by how much.
+# Flights are late oftener in some months than in others, so a model of the summer's says too much
+# or too little of the autumn's. The example is about ranking: it allows that, and says how much.
 OBJECTIVE = GatePolicy(
     rate_per_second=100.0,
     seconds=2.0,
