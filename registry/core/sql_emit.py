@@ -65,16 +65,21 @@ def _pruned(block: Block, names: Sequence[str]) -> Block:
     kept = block.copied(outputs)
     _drop_unused_joins(kept)
     kept.items = [_pruned_item(kept, item) for item in kept.items]
-    return _settled(simplify(kept))
+    # Conditions settle first: a block that no longer has a window may merge with what it reads.
+    return _one_row(_settled(simplify(_settled(kept))))
 
 
 def _settled(block: Block) -> Block:
-    """Conditions where they belong now that some columns are gone; the one row of an aggregate."""
-    if block.qualify and not block.has_windows:
-        if block.aggregated:
-            block = replace(block, qualify=[], having=[*block.having, *block.qualify])
-        else:
-            block = replace(block, qualify=[], where=[*block.where, *block.qualify])
+    """Conditions where they belong now that some columns are gone."""
+    if not block.qualify or block.has_windows:
+        return block
+    if block.aggregated:
+        return replace(block, qualify=[], having=[*block.having, *block.qualify])
+    return replace(block, qualify=[], where=[*block.where, *block.qualify])
+
+
+def _one_row(block: Block) -> Block:
+    """An aggregate without groups gives its one row though none of its columns is left."""
     if block.aggregated and not block.group and not block.having and not aggregates(block):
         block = replace(block, having=[exp.true()])
     return block

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from registry.core.sql_lineage import column_text, followed
@@ -141,6 +141,9 @@ def test_layout_does_not_count(pipe: Pipeline, seed: int) -> None:
 
 
 @EXAMPLES
+@example(
+    Pipeline((Step("window", "a", 0), Step("window", "b", 0), Step("filter", "a", 0)), "a", 0), "a"
+)
 @given(PIPELINES, st.sampled_from(COLUMNS))
 def test_another_column_does_not_count(pipe: Pipeline, column: str) -> None:
     window = f"SUM({column}) OVER (PARTITION BY k ORDER BY ts) AS more"
