@@ -1,6 +1,6 @@
 """Checking a repository against the registry: its plan and all findings at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from registry.core.changes import Plan, plan
 from registry.core.compiled import Compiled
@@ -12,7 +12,7 @@ from registry.core.rules.engine import judge
 from registry.core.state import NamespaceState
 from registry.kernel.errors import Refused
 from registry.ports import SampleChecker, Transaction
-from registry.service.alike import ValueReport, value_matches
+from registry.service.alike import value_matches
 from registry.service.context import Context
 from registry.service.outcome import before_and_after
 from registry.service.outcome import unmet as unmet_on_samples
@@ -59,30 +59,33 @@ def check(
     """
     with context.store.read() as transaction:
         state = base if base is not None else transaction.state(compiled.namespace)
-        planned = plan(compiled, state, readers_of(state, transaction))
-        alike = value_matches(context, compiled, planned, state, transaction)
+        readers = readers_of(state, transaction)
+        planned = plan(compiled, state, readers)
+        values = value_matches(context, compiled, planned, state, transaction)
         tried: tuple[tuple[str, str], ...] = ()
         if expectations is not None and not planned.empty:
             _, after = before_and_after(compiled, state, planned, context.clock())
             tried = tuple(unmet_on_samples(planned, after, expectations))
-        return check_against(context, compiled, state, transaction, alike, tried)
+        evidence = _evidence(context, compiled, state, planned, readers)
+        evidence = replace(
+            evidence, alike=tuple(values.matches), unread=tuple(values.unread.items()), unmet=tried
+        )
+        return _judged(context, evidence, transaction)
 
 
 def check_against(
-    context: Context,
-    compiled: Compiled,
-    state: NamespaceState,
-    transaction: Transaction,
-    values: ValueReport | None = None,
-    unmet: tuple[tuple[str, str], ...] = (),
+    context: Context, compiled: Compiled, state: NamespaceState, transaction: Transaction
 ) -> Checked:
-    """The same, inside a transaction that already holds the state. `values` is what they say, and
-    `unmet` what a sample of them does not hold."""
-    said = values or ValueReport()
+    """The same by definitions alone, inside a transaction that already holds the state."""
     readers = readers_of(state, transaction)
     planned = plan(compiled, state, readers)
-    repeated = tuple(_duplicates(compiled, planned, transaction))
-    evidence = Evidence(
+    return _judged(context, _evidence(context, compiled, state, planned, readers), transaction)
+
+
+def _evidence(
+    context: Context, compiled: Compiled, state: NamespaceState, planned: Plan, readers: Readers
+) -> Evidence:
+    return Evidence(
         compiled=compiled,
         state=state,
         plan=planned,
@@ -90,13 +93,14 @@ def check_against(
         now=context.clock(),
         interval_seconds=context.interval_seconds,
         tables=context.tables,
-        duplicates=repeated,
-        alike=tuple(said.matches),
-        unread=tuple(said.unread.items()),
-        unmet=unmet,
     )
-    findings = judge(evidence, context.severities, context.waivers)
-    return Checked(planned, findings, repeated)
+
+
+def _judged(context: Context, evidence: Evidence, transaction: Transaction) -> Checked:
+    repeated = tuple(_duplicates(evidence.compiled, evidence.plan, transaction))
+    whole = replace(evidence, duplicates=repeated)
+    findings = judge(whole, context.severities, context.waivers)
+    return Checked(evidence.plan, findings, repeated)
 
 
 def readers_of(state: NamespaceState, transaction: Transaction) -> Readers:
