@@ -1,28 +1,21 @@
 """Compiled views, kept in a file by what they were compiled from: following SQL takes a while."""
 
 import contextlib
-import hashlib
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
-import registry.core
+from registry.adapters.own_code import own_code
 from registry.adapters.whole_file import write_whole
 from registry.core.compile import CompiledViews
 from registry.core.compiled import CompiledFeature
 from registry.kernel.canonical import digest, short
 
 
-@cache
 def compiler() -> str:
-    """The digest of what compiles: our core's code and the parser. Another one starts afresh."""
-    total = hashlib.sha256(f"sqlglot {version('sqlglot')}".encode())
-    folder = Path(registry.core.__file__).parent
-    for file in sorted(folder.glob("*.py")):
-        total.update(file.read_bytes())
-    return total.hexdigest()
+    """What compiles: our core's code and the parser. Another one starts afresh."""
+    return f"sqlglot {version('sqlglot')} {own_code('core')}"
 
 
 class _Kept(msgspec.Struct):
