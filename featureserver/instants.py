@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from registry.kernel.clock import parse_instant
 from registry.kernel.errors import Corrupt, Invalid
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,13 +31,7 @@ def instant_of(micros: int) -> datetime:
 
 def read_instant(text: str) -> datetime:
     """Read ISO 8601 as Feast's clients write it: without a zone it is UTC. Raises `Invalid`."""
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Invalid(
-            f"{text!r} is not an instant", hint="write it as 2013-10-01T12:00:00Z"
-        ) from error
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    return parse_instant(text, UTC)
 
 
 def check_micros(values: Iterable[int]) -> None:

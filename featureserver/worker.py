@@ -3,16 +3,14 @@
 It listens on its parent's sockets, and ends when its parent does, in whatever way that ends.
 """
 
-import os
-import signal
 import socket
 import sys
-import threading
 from pathlib import Path
 
 import msgspec
 
 from registry.kernel.errors import FieldhouseError
+from registry.kernel.parent import end_with_parent
 
 
 class WorkerSpec(msgspec.Struct, frozen=True):
@@ -37,22 +35,12 @@ def run(spec: WorkerSpec) -> None:
         serve(app, sockets, spec.drain_seconds, shared=True)
 
 
-def _end_with_parent() -> None:
-    def watch() -> None:
-        # os.read, because a daemon thread inside sys.stdin's lock would break the exit.
-        while os.read(0, 4096):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
-
-
 def main(argument: str) -> int:
     """Exit code 0, or 1 when the server cannot be opened."""
     from registry.kernel.logs import configure_logs
 
     configure_logs()
-    _end_with_parent()
+    end_with_parent()
     try:
         run(msgspec.json.decode(argument, type=WorkerSpec))
     except FieldhouseError as error:

@@ -5,10 +5,8 @@ closes, so that no server outlives the command that started it.
 """
 
 import os
-import signal
 import socket
 import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +16,7 @@ import msgspec
 
 from featureserver.listen import listen_tcp, listen_unix
 from registry.kernel.errors import FieldhouseError
+from registry.kernel.parent import end_with_parent
 from serving.spec import THREAD_LIMITS, ServerSpec
 
 
@@ -54,7 +53,7 @@ def serve(spec: ServerSpec) -> None:
         held_out=Path(spec.held_out) if spec.held_out else None,
     )
     _tell({"event": "loaded", "seconds": perf_counter() - started})
-    _end_with_parent()
+    end_with_parent()
     sockets = open_sockets(spec)
     _tell({"event": "listening", "port": _port(sockets), "unix_socket": spec.unix_socket})
     drain_seconds = int(settings.get(DRAIN_SECONDS))
@@ -69,16 +68,6 @@ def _port(sockets: list[socket.socket]) -> int | None:
 def _tell(event: Mapping[str, Any]) -> None:
     sys.stdout.write(msgspec.json.encode(event).decode() + "\n")
     sys.stdout.flush()
-
-
-def _end_with_parent() -> None:
-    def watch() -> None:
-        # os.read, because a daemon thread inside sys.stdin's lock would break the exit.
-        while os.read(0, 4096):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def main(argument: str) -> int:

@@ -5,7 +5,7 @@ Durations are measured with `time.perf_counter` where they are needed; they are 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from registry.kernel.errors import Invalid
 
@@ -27,14 +27,17 @@ class FixedClock:
         return self.instant
 
 
-def parse_instant(text: str) -> datetime:
-    """Read an ISO 8601 instant; one without a zone is refused, since it has no one meaning."""
+def parse_instant(text: str, zone: tzinfo | None = None) -> datetime:
+    """Read an ISO 8601 instant, as UTC. One without a zone is of `zone`, or refused when that is
+    None, since it has no one meaning."""
     try:
         instant = datetime.fromisoformat(text)
     except ValueError as error:
         raise Invalid(
             f"{text!r} is not an instant", hint="write it as 2013-10-01T12:00:00Z"
         ) from error
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=zone)
     if instant.tzinfo is None:
         raise Invalid(f"instant {text!r} has no time zone", hint="add Z for UTC")
     return instant.astimezone(UTC)
