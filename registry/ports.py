@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from registry.core.audit import ChainedEvent, Checkpoint, Event
 from registry.core.duplication import KnownFeature
@@ -12,10 +12,12 @@ from registry.core.policy import Approval
 from registry.core.proposals import Proposal
 from registry.core.published import Published, PublishedView
 from registry.core.readers import Reader
-from registry.core.similarity.values import ValueSketch
 from registry.core.state import FeatureRecord, NamespaceState
 from registry.core.value_diff import ValueDiff
 from registry.kernel.settings import Settings
+
+if TYPE_CHECKING:  # numpy is not for every server that starts
+    from registry.core.similarity.values import ValueSketch
 
 
 class PublishedReader(Protocol):
@@ -213,7 +215,7 @@ class Registry(Protocol):
 class SketchMaker(Protocol):
     """Makes sketches of features' values for duplicate detection; `warehouse` implements it."""
 
-    def __call__(self, view: PublishedView, features: Sequence[str]) -> Sequence[ValueSketch]:
+    def __call__(self, view: PublishedView, features: Sequence[str]) -> Sequence["ValueSketch"]:
         """A sketch for each named feature that can be sketched, by `view:feature@version`."""
         ...
 
@@ -255,11 +257,13 @@ class Transaction(Protocol):
         """(namespace, record) of every live feature version of every namespace, by name."""
         ...
 
-    def save_sketches(self, namespace: str, sketches: Iterable[ValueSketch], at: datetime) -> None:
+    def save_sketches(
+        self, namespace: str, sketches: Iterable["ValueSketch"], at: datetime
+    ) -> None:
         """Keep sketches by `view:feature@version`; newer ones replace older ones."""
         ...
 
-    def sketches(self, entity: str) -> Iterator[tuple[str, ValueSketch]]:
+    def sketches(self, entity: str) -> Iterator[tuple[str, "ValueSketch"]]:
         """(namespace, sketch) of every feature of an entity, retired ones left out."""
         ...
 

@@ -5,9 +5,10 @@ a copy up to unit, rounding, or time shift asks the reviewer a question. The res
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from registry.core.similarity.values import ValueEvidence
+if TYPE_CHECKING:  # numpy is for those who compare, not for those who read a verdict
+    from registry.core.similarity.values import ValueEvidence
 
 Verdict = Literal["duplicate", "near-duplicate", "variant", "related", "distinct"]
 ANSWERS = ("reuse", "variant of", "supersedes", "distinct because")
@@ -27,7 +28,7 @@ def judge_pair(
     same_definition: bool,
     same_shape: bool,
     facets: str = "",
-    values: ValueEvidence | None = None,
+    values: "ValueEvidence | None" = None,
     shared_words: int = 0,
 ) -> Judgement:
     """Decide about one pair. `facets` says how two of one shape differ."""
@@ -45,7 +46,7 @@ def judge_pair(
     return Judgement("distinct", "nothing in common that counts")
 
 
-def _by_values(found: ValueEvidence | None) -> Judgement | None:
+def _by_values(found: "ValueEvidence | None") -> Judgement | None:
     if found is None or not found.telling or found.relation == "none":
         return None
     said = f"{found.agreeing} of {found.pairs} (key, time) pairs"
