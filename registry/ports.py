@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from registry.core.audit import ChainedEvent, Checkpoint, Event
-from registry.core.duplication import KnownFeature
+from registry.core.duplication import KnownFeature, ProposedFeature
 from registry.core.policy import Approval
 from registry.core.proposals import Proposal
 from registry.core.published import Published, PublishedView
 from registry.core.readers import Reader
+from registry.core.similarity.likeness import Answer, Keys
 from registry.core.state import FeatureRecord, NamespaceState
 from registry.core.value_diff import ValueDiff
 from registry.kernel.settings import Settings
@@ -265,6 +266,26 @@ class Transaction(Protocol):
 
     def sketches(self, entity: str) -> Iterator[tuple[str, "ValueSketch"]]:
         """(namespace, sketch) of every feature of an entity, retired ones left out."""
+        ...
+
+    def save_answer(self, answer: Answer) -> None:
+        """Keep what a reviewer said of two features; a later answer takes its place."""
+        ...
+
+    def answers(self, pairs: Iterable[Keys]) -> Mapping[Keys, Answer]:
+        """What was answered about these pairs of definition keys, by `pair_of`."""
+        ...
+
+    def save_proposed(self, digest: str, features: Iterable[ProposedFeature]) -> None:
+        """Keep what a proposal adds, in place of what was kept of it before."""
+        ...
+
+    def proposed_by_key(self, keys: Sequence[str]) -> Sequence[ProposedFeature]:
+        """What open proposals of every namespace add with one of these definition keys."""
+        ...
+
+    def proposed_of(self, entity: str) -> Iterator[ProposedFeature]:
+        """What open proposals add to an entity and has a sketch."""
         ...
 
     def append(self, events: Iterable[Event]) -> Sequence[ChainedEvent]: ...

@@ -6,11 +6,17 @@ entities, whatever the feature is called.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from registry.core.compiled import Compiled, CompiledFeature
+from registry.core.similarity.likeness import Example
 from registry.core.similarity.verdict import Judgement
 from registry.core.state import FeatureRecord
+from registry.kernel.canonical import short
+
+if TYPE_CHECKING:  # numpy is for those who compare values
+    from registry.core.similarity.values import ValueSketch
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,23 @@ class ValueMatch:
     feature: CompiledFeature
     other: KnownFeature
     judgement: Judgement
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ProposedFeature:
+    """A feature that an open proposal adds: `proposal` is its digest. `sketch` None: not read."""
+
+    proposal: str
+    proposer: str
+    known: KnownFeature
+    sketch: "ValueSketch | None" = None
+
+    @property
+    def shown(self) -> KnownFeature:
+        """The feature as a match shows it, with the proposal that it comes from as its state."""
+        state = f"proposed by {self.proposer} in {short(self.proposal)}"
+        return replace(self.known, state=state)
 
 
 def known_feature(namespace: str, record: FeatureRecord) -> KnownFeature:

@@ -1,19 +1,20 @@
 """The `Store` port in dicts: what a SQL database does, without one."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from registry.core.audit import ChainedEvent, Checkpoint, Event, chain
-from registry.core.duplication import KnownFeature, known_feature
+from registry.core.duplication import KnownFeature, ProposedFeature, known_feature
 from registry.core.owners import same_subject
 from registry.core.policy import Approval
 from registry.core.proposals import PENDING, Proposal
 from registry.core.published import Published
 from registry.core.readers import Reader
+from registry.core.similarity.likeness import Answer, Keys, pair_of
 from registry.core.similarity.values import ValueSketch
 from registry.core.state import FeatureRecord, NamespaceState
 from registry.kernel.errors import Conflict, NotFound, Refused
@@ -31,6 +32,8 @@ class InMemoryTransaction:
     kept: dict[str, Proposal] = field(default_factory=dict)
     consents: dict[tuple[str, str], Approval] = field(default_factory=dict)
     kept_sketches: dict[tuple[str, str], ValueSketch] = field(default_factory=dict)
+    answered: dict[Keys, Answer] = field(default_factory=dict)
+    proposed: dict[str, tuple[ProposedFeature, ...]] = field(default_factory=dict)
     book_readers: tuple[tuple[str, Reader], ...] = ()
     holders: tuple[Principal, ...] = ()
 
@@ -83,6 +86,26 @@ class InMemoryTransaction:
         for place, sketch in sorted(self.kept_sketches.items()):
             if place in live and sketch.entity == entity:
                 yield place[0], sketch
+
+    def save_answer(self, answer: Answer) -> None:
+        self.answered = {**self.answered, pair_of(*answer.keys): answer}
+
+    def answers(self, pairs: Iterable[Keys]) -> Mapping[Keys, Answer]:
+        wanted = {pair_of(*pair) for pair in pairs}
+        return {pair: answer for pair, answer in self.answered.items() if pair in wanted}
+
+    def save_proposed(self, digest: str, features: Iterable[ProposedFeature]) -> None:
+        self.proposed = {**self.proposed, digest: tuple(features)}
+
+    def proposed_by_key(self, keys: Sequence[str]) -> Sequence[ProposedFeature]:
+        return [p for p in self._open() if p.known.definition_key in set(keys)]
+
+    def proposed_of(self, entity: str) -> Iterator[ProposedFeature]:
+        return (p for p in self._open() if p.sketch is not None and p.sketch.entity == entity)
+
+    def _open(self) -> list[ProposedFeature]:
+        held = [(digest, p) for digest, made in sorted(self.proposed.items()) for p in made]
+        return [p for digest, p in held if self.kept[digest].status in PENDING]
 
     def append(self, events: Iterable[Event]) -> Sequence[ChainedEvent]:
         added = chain(events, self.log[-1] if self.log else None)

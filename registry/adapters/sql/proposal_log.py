@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from registry.adapters.sql import tables as t
 from registry.adapters.sql.codec import from_blob, from_text, instant_text, to_blob, to_text
+from registry.adapters.sql.proposed import drop_proposed
 from registry.core.policy import Approval
 from registry.core.proposals import PENDING, Proposal
 from registry.kernel.errors import NotFound, Refused
@@ -25,6 +26,8 @@ def save_proposal(connection: sa.Connection, proposal: Proposal) -> None:
     where = t.proposal.c.digest == proposal.digest
     if connection.execute(sa.update(t.proposal).where(where).values(row)).rowcount == 0:
         connection.execute(sa.insert(t.proposal).values(row))
+    if proposal.status not in PENDING:
+        drop_proposed(connection, proposal.digest)
 
 
 def find_proposal(connection: sa.Connection, digest: str) -> Proposal:

@@ -13,7 +13,7 @@ from registry.adapters.sql.codec import from_blob, instant_text, to_blob
 from registry.core.similarity.values import Kind, ValueSketch
 
 
-class _Stored(msgspec.Struct):
+class Stored(msgspec.Struct):
     """A sketch's parts; arrays as little-endian bytes."""
 
     kind: Kind
@@ -35,7 +35,7 @@ def save_sketches(
             "ref": sketch.ref,
             "entity": sketch.entity,
             "at": instant_text(at),
-            "body": to_blob(_stored(sketch)),
+            "body": to_blob(stored_of(sketch)),
         }
         connection.execute(sa.insert(t.sketch).values(row))
 
@@ -54,17 +54,19 @@ def read_sketches(connection: sa.Connection, entity: str) -> Iterator[tuple[str,
         .order_by(t.sketch.c.namespace, t.sketch.c.ref)
     )
     for row in connection.execute(query):
-        stored = from_blob(row.body, _Stored, f"sketch of {row.ref}")
-        yield row.namespace, _sketch(row.ref, entity, stored)
+        stored = from_blob(row.body, Stored, f"sketch of {row.ref}")
+        yield row.namespace, sketch_of(row.ref, entity, stored)
 
 
-def _stored(sketch: ValueSketch) -> _Stored:
+def stored_of(sketch: ValueSketch) -> Stored:
+    """A sketch as it is kept."""
     keys = struct.pack(f"<{len(sketch.keys)}Q", *sketch.keys)
     values = np.ascontiguousarray(sketch.values, "<f8").tobytes()
-    return _Stored(sketch.kind, sketch.anchors, keys, values)
+    return Stored(sketch.kind, sketch.anchors, keys, values)
 
 
-def _sketch(ref: str, entity: str, stored: _Stored) -> ValueSketch:
+def sketch_of(ref: str, entity: str, stored: Stored) -> ValueSketch:
+    """A sketch as it was kept."""
     keys = struct.unpack(f"<{len(stored.keys) // 8}Q", stored.keys)
     values = np.frombuffer(stored.values, "<f8").reshape(len(stored.anchors), len(keys))
     return ValueSketch(ref, entity, keys, stored.anchors, stored.kind, values)

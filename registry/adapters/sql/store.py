@@ -1,20 +1,30 @@
 """The `Store` port on a SQL database. Joins the other modules of this folder; no SQL of its own."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from registry.adapters.sql import audit_log, books, proposal_log, published_reader, states, tokens
+from registry.adapters.sql import (
+    answers,
+    audit_log,
+    books,
+    proposal_log,
+    proposed,
+    published_reader,
+    states,
+    tokens,
+)
 from registry.adapters.sql import sketches as sketch_rows
 from registry.adapters.sql.database import Database
 from registry.core.audit import ChainedEvent, Checkpoint, Event
-from registry.core.duplication import KnownFeature
+from registry.core.duplication import KnownFeature, ProposedFeature
 from registry.core.policy import Approval
 from registry.core.proposals import Proposal
 from registry.core.published import Published
 from registry.core.readers import Reader
+from registry.core.similarity.likeness import Answer, Keys
 from registry.core.similarity.values import ValueSketch
 from registry.core.state import FeatureRecord, NamespaceState
 from registry.ports import Principal
@@ -52,6 +62,21 @@ class SqlTransaction:
 
     def sketches(self, entity: str) -> Iterator[tuple[str, ValueSketch]]:
         return sketch_rows.read_sketches(self._connection, entity)
+
+    def save_answer(self, answer: Answer) -> None:
+        answers.save_answer(self._connection, answer)
+
+    def answers(self, pairs: Iterable[Keys]) -> Mapping[Keys, Answer]:
+        return answers.read_answers(self._connection, pairs)
+
+    def save_proposed(self, digest: str, features: Iterable[ProposedFeature]) -> None:
+        proposed.save_proposed(self._connection, digest, features)
+
+    def proposed_by_key(self, keys: Sequence[str]) -> Sequence[ProposedFeature]:
+        return proposed.proposed_by_key(self._connection, list(keys))
+
+    def proposed_of(self, entity: str) -> Iterator[ProposedFeature]:
+        return proposed.proposed_of(self._connection, entity)
 
     def append(self, events: Iterable[Event]) -> Sequence[ChainedEvent]:
         return audit_log.append_events(self._connection, events)

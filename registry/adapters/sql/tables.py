@@ -162,3 +162,20 @@ usage = Table(
     Column("rows", BigInteger, nullable=False),
     Column("last_at", String(40), nullable=False),
 )
+answer = Table(
+    "answer",
+    metadata,
+    Column("one", String(80), primary_key=True),
+    Column("other", String(80), primary_key=True),
+    Column("body", Text, nullable=False),
+)
+proposed_feature = Table(
+    "proposed_feature",
+    metadata,
+    Column("proposal", String(80), ForeignKey("proposal.digest"), primary_key=True),
+    Column("ref", String(450), primary_key=True),
+    Column("definition_key", String(80), nullable=False, index=True),
+    Column("body", Text, nullable=False),
+    Column("entity", String(450), index=True),
+    Column("sketch", LargeBinary),
+)
