@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from registry.core.compiled import Compiled, CompiledFeature
+from registry.core.definition_keys import definition_key
 from registry.core.definitions import Feature, FeatureView, OnDemandView, Repository, Source
 from registry.core.digests import column_expression, meaning_digest, text_digest
 from registry.core.governance import effective
-from registry.kernel.canonical import digest, digest_bytes, short
+from registry.kernel.canonical import digest_bytes, short
 
 CompiledViews = Mapping[str, tuple[CompiledFeature, ...]]
 
@@ -68,14 +69,13 @@ def _stored(repository: Repository, view: FeatureView, feature: Feature) -> Comp
         "ttl": "" if view.ttl_seconds is None else f"{view.ttl_seconds:g} s",
         "default": "" if facts.default is None else repr(facts.default),
     }
-    key = digest([facets[name] for name in ("expression", "join keys", "timestamp", "created")])
     return CompiledFeature(
         view=view.name,
         name=feature.name,
         dtype=feature.dtype,
         meaning=meaning_digest(repository, view, feature),
         text=text_digest(view, feature),
-        definition_key=key,
+        definition_key=definition_key(repository, view, feature),
         facets=tuple((name, text) for name, text in facets.items() if text),
         facts=facts,
         location=feature.location,
@@ -106,7 +106,7 @@ def _computed(repository: Repository, view: OnDemandView, feature: Feature) -> C
         dtype=feature.dtype,
         meaning=meaning,
         text=text_digest(view, feature),
-        definition_key=digest(["on demand", meaning]),
+        definition_key=definition_key(repository, view, feature),
         facets=tuple((name, text) for name, text in facets.items() if text),
         facts=facts,
         location=feature.location,

@@ -158,6 +158,11 @@ class Union:
     def names(self) -> list[str]:
         return output_names(self.left)
 
+    @property
+    def stacks(self) -> bool:
+        """Whether it is UNION ALL, which compares no rows."""
+        return self.kind == "UNION" and self.keeps_doubles
+
 
 def output_names(relation: "Block | Union") -> list[str]:
     """Its output columns in order; raises `Unsupported` when a star hides some."""

@@ -98,6 +98,8 @@ class _Builder:
         words = [join.method, join.side, join.kind]
         if "NATURAL" in words:
             raise Unsupported("a natural join depends on every column")
+        if "POSITIONAL" in words:
+            raise Unsupported("a positional join depends on the order of rows")
         before = list(scope.items.values())
         how = " ".join([*(w.upper() for w in words if w), "JOIN"]).replace("LEFT OUTER", "LEFT")
         how = {"INNER JOIN": "JOIN", "JOIN": "JOIN"}.get(how, how)

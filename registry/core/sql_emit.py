@@ -105,7 +105,8 @@ def _pruned_relation(relation: Block | Union, names: Sequence[str]) -> Block | U
         return _pruned(relation, names)
     every = relation.names
     ordered = [c.name for node in relation.order for c in node.find_all(exp.Column)]
-    kept = {*names, *ordered} if relation.keeps_doubles else set(every)
+    # Of UNION ALL alone a column can go: every other set operation compares whole rows.
+    kept = {*names, *ordered} if relation.stacks else set(every)
     places = [place for place, name in enumerate(every) if name in kept]
     left, right = (_at_places(side, places) for side in (relation.left, relation.right))
     return replace(relation, left=left, right=right)

@@ -39,7 +39,10 @@ _OPERATORS = (
     *(exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot),
     *(exp.BitwiseLeftShift, exp.BitwiseRightShift),
 )
-_ATOMS = (exp.Column, exp.Literal, exp.Boolean, exp.Null, exp.Cast, exp.Case, exp.Window)
+_ATOMS = (
+    *(exp.Column, exp.Literal, exp.Boolean, exp.Null, exp.Cast, exp.Case, exp.Window),
+    *(exp.Func, exp.Filter),
+)
 # Below these an operator needs no parentheses, since commas or keywords end it.
 _DELIMITING = (
     *(exp.Select, exp.Where, exp.Having, exp.Qualify, exp.Group, exp.Order, exp.Ordered),
