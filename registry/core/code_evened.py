@@ -49,8 +49,9 @@ class _Inputs(ast.NodeTransformer):
         if isinstance(node.value, ast.Name) and node.value.id == self._argument:
             listed = node.slice.elts if isinstance(node.slice, ast.List) else [node.slice]
             for constant in listed:
-                if isinstance(constant, ast.Constant) and constant.value in self._inputs:
-                    constant.value = digest(["input", self._inputs[constant.value]])
+                name = constant.value if isinstance(constant, ast.Constant) else None
+                if isinstance(name, str) and name in self._inputs:
+                    constant.value = digest(["input", self._inputs[name]])  # type: ignore[attr-defined]
         return node
 
 
