@@ -5,11 +5,14 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import uvicorn
+
+from featureserver.http_connection import HttpConnection
 
 
 def serve(
@@ -18,19 +21,10 @@ def serve(
     """Serve on these listening sockets; returns when asked to stop and the last answer is out.
 
     Requests under way get `drain_seconds`. In the main thread SIGTERM and SIGINT stop it. Sockets
-    that other processes listen on too (`shared`) keep their paths.
+    that other processes listen on too (`shared`) keep their paths. An application that is an
+    `http_connection.Service` too is handed whole requests, without ASGI between.
     """
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=drain_seconds,
-    )
+    config = config_of(app, drain_seconds)
     paths = [Path(name) for one in sockets if isinstance(name := one.getsockname(), str)]
     try:
         with _signals_as_exceptions(), suppress(KeyboardInterrupt):
@@ -40,6 +34,22 @@ def serve(
             one.close()
         for path in paths if not shared else ():
             path.unlink(missing_ok=True)
+
+
+def config_of(app: Any, drain_seconds: int = 5) -> uvicorn.Config:
+    """uvicorn's configuration for an ASGI application, or for a service of whole requests."""
+    whole: Any = partial(HttpConnection, app) if hasattr(app, "respond") else "httptools"
+    return uvicorn.Config(
+        app,
+        http=whole,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=drain_seconds,
+    )
 
 
 def address_of(opened: socket.socket) -> str:

@@ -1,4 +1,7 @@
-"""The data plane as one raw ASGI application: bodies, deadlines, errors. No framework here."""
+"""The data plane as one raw ASGI application: bodies, deadlines, errors. No framework here.
+
+Our own server hands it whole requests (`respond`); in somebody's application it speaks ASGI.
+"""
 
 import asyncio
 import logging
@@ -7,12 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from time import monotonic
 from typing import Any
 
+from featureserver.http_connection import DRAIN_FACTOR
 from registry.kernel.errors import FieldhouseError, Invalid, Unavailable
 from serving.admission import Admission
 from serving.bodies import inflate, too_large
 from serving.control import Acting, Control, act
 from serving.http_errors import status_of
-from serving.messages import Asked, Header, Request, Response, error_response
+from serving.messages import Asked, Request, Response, error_response
 from serving.predict import Late, Predictor
 from serving.routes import ROUTES, Asking, Route, RouteTable
 
@@ -23,8 +27,12 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 DEADLINE = "fieldhouse-deadline-ms"
 REQUEST_ID = "x-request-id"
-_DRAIN_FACTOR = 64
+REQUEST_ID_BYTES = REQUEST_ID.encode()
 _LONGEST_ID = 128
+
+
+class Disconnected(Exception):
+    """The client left before its request was whole."""
 
 
 class DataPlane:
@@ -39,7 +47,7 @@ class DataPlane:
         admission: Admission | None = None,
     ) -> None:
         self._predictor = predictor
-        self._limit = max_body_bytes
+        self.max_body_bytes = max_body_bytes
         self._control = control
         self._admission = admission or Admission()
         self._routes = RouteTable(ROUTES)
@@ -53,48 +61,63 @@ class DataPlane:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        request_id = request_id_of(headers)
-        response = await self._respond(scope, receive, headers, request_id, arrived)
-        if response is None:
+        try:
+            body = await _read_body(receive, headers, self.max_body_bytes)
+        except Disconnected:
             return None
-        told: list[Header] = [
-            *response.headers,
-            (b"content-length", str(len(response.body)).encode()),
-            (REQUEST_ID.encode(), request_id.encode("latin-1")),
-        ]
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        response = await self._respond(scope["method"], path, headers, body, arrived)
+        length = (b"content-length", b"%d" % len(response.body))
+        told = [*response.headers, length]
         await send({"type": "http.response.start", "status": response.status, "headers": told})
         await send({"type": "http.response.body", "body": response.body})
         return None
 
+    async def respond(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Response:
+        """Answer one request, see `featureserver.http_connection.Service`. Never raises."""
+        return await self._respond(method, path, headers, body, self._admission.arrive())
+
     async def _respond(
         self,
-        scope: Scope,
-        receive: Receive,
-        headers: dict[str, str],
-        request_id: str,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
         arrived: float,
-    ) -> Response | None:
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        route, captures, allowed = self._routes.match(method, path)
+    ) -> Response:
+        request_id = request_id_of(headers)
         try:
-            body = await _read_body(receive, headers, self._limit)
-            if body is None:
-                return None
-            if route is None:
-                return _no_route(scope, allowed)
-            plain = inflate(body, headers.get("content-encoding", "").strip().lower(), self._limit)
-            request = Request(captures, headers, plain)
-            return await self._answer(route, request, arrived)
+            response = await self._routed(method, path, headers, body, arrived)
         except FieldhouseError as error:
-            return self._refuse(error)
+            response = self._refuse(error)
         except Exception:
             logger.exception(
                 "a request failed",
-                extra={"action": "http:error", "path": scope["path"], "request_id": request_id},
+                extra={"action": "http:error", "path": path, "request_id": request_id},
             )
             self._predictor.metrics.refused("Internal")
-            return error_response(500, "the server failed on this request; its log says why")
+            response = error_response(500, "the server failed on this request; its log says why")
+        return response.with_header(REQUEST_ID_BYTES, request_id.encode("latin-1"))
+
+    async def _routed(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        arrived: float,
+    ) -> Response:
+        if body is None:
+            raise too_large(self.max_body_bytes)
+        route, captures, allowed = self._routes.match("GET" if method == "HEAD" else method, path)
+        if route is None:
+            return _no_route(method, path, allowed)
+        encoding = headers.get("content-encoding")
+        if encoding is not None:
+            body = inflate(body, encoding.strip().lower(), self.max_body_bytes)
+        return await self._answer(route, Request(captures, headers, body), arrived)
 
     async def _answer(self, route: Route, request: Request, arrived: float) -> Response:
         if isinstance(route, Asking):
@@ -139,7 +162,7 @@ class DataPlane:
                 return
 
 
-def request_id_of(headers: dict[str, str]) -> str:
+def request_id_of(headers: Mapping[str, str]) -> str:
     """The id that the client gave this request, when it can be one; else a new one."""
     given = headers.get(REQUEST_ID, "")
     if given and len(given) <= _LONGEST_ID and given.isascii() and given.isprintable():
@@ -164,37 +187,34 @@ def deadline_of(
     return arrived + (within if timeout_seconds is None else min(within, timeout_seconds))
 
 
-def _no_route(scope: Scope, allowed: list[str]) -> Response:
+def _no_route(method: str, path: str, allowed: list[str]) -> Response:
     if allowed:
         methods = ", ".join(sorted(set(allowed)))
-        text = f"{scope['path']} takes {methods}, not {scope['method']}"
-        return error_response(405, text, (b"allow", methods.encode()))
-    return error_response(404, f"there is nothing at {scope['path']}")
+        return error_response(
+            405, f"{path} takes {methods}, not {method}", (b"allow", methods.encode())
+        )
+    return error_response(404, f"there is nothing at {path}")
 
 
-async def _read_body(receive: Receive, headers: dict[str, str], limit: int) -> bytes | None:
-    """The body, None when the client left. One too large is read to its end, within reason, and
-    thrown away, so that the client gets its answer instead of a broken connection."""
+async def _read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes | None:
+    """The body, None when it is larger than `limit`. Such a one is read to its end, within reason,
+    and thrown away, so that the client gets its answer instead of a broken connection. Raises
+    `Disconnected` when the client left."""
     promised = headers.get("content-length", "")
-    if promised.isdigit() and int(promised) > limit * _DRAIN_FACTOR:
-        raise too_large(limit)
+    if promised.isdigit() and int(promised) > limit * DRAIN_FACTOR:
+        return None
     chunks: list[bytes] = []
-    size = 0
-    while True:
+    size, more = 0, True
+    while more and size <= limit * DRAIN_FACTOR:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return None
+            raise Disconnected
         chunk = message.get("body", b"")
         size += len(chunk)
         if size <= limit:
             chunks.append(chunk)
-        elif size > limit * _DRAIN_FACTOR:
-            raise too_large(limit)
-        if not message.get("more_body", False):
-            break
-    if size > limit:
-        raise too_large(limit)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        more = message.get("more_body", False)
+    return b"".join(chunks) if size <= limit else None
 
 
 def create_app(

@@ -29,6 +29,9 @@ class Response:
     body: bytes
     headers: tuple[Header, ...] = (JSON,)
 
+    def with_header(self, name: bytes, value: bytes) -> "Response":
+        return Response(self.status, self.body, (*self.headers, (name, value)))
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:

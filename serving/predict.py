@@ -130,8 +130,9 @@ class Predictor:
         if deadline is None:
             return await self._answer(model, tensors, prediction_id, None)
         try:
-            async with asyncio.timeout(deadline - monotonic()):
-                return await self._answer(model, tensors, prediction_id, deadline)
+            # No `asyncio.timeout`: a request that has not waited yet has no task of its own.
+            answering = self._answer(model, tensors, prediction_id, deadline)
+            return await asyncio.wait_for(answering, deadline - monotonic())
         except TimeoutError:
             raise Late(f"model {model.name} did not answer within the deadline") from None
 

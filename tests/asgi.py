@@ -1,4 +1,4 @@
-"""An ASGI application on a real socket, for the tests: a client while the block runs."""
+"""An application on a real socket, served as we serve it: a client while the block runs."""
 
 import asyncio
 import threading
@@ -8,6 +8,7 @@ import httpx
 import uvicorn
 
 from featureserver.listen import listen_tcp
+from featureserver.server import config_of
 
 
 @contextmanager
@@ -15,8 +16,7 @@ def served(app):
     """An httpx client of `app`, which runs on a free port of the loopback."""
     socket = listen_tcp("127.0.0.1", 0)
     port = socket.getsockname()[1]
-    config = uvicorn.Config(app, http="httptools", ws="none", lifespan="on", log_config=None)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(config_of(app))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[socket])))
     thread.start()
     try:

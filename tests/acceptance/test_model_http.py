@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 
 from featureserver.listen import listen_tcp, listen_unix
+from featureserver.server import config_of
 from registry.kernel.errors import Unavailable
 from serving.app import create_app
 from tests.model_room import (
@@ -46,8 +47,7 @@ def server(room, tmp_path_factory):
     path = tmp_path_factory.mktemp("s") / "m.sock"
     sockets = [listen_tcp("127.0.0.1", 0), listen_unix(path)]
     port = sockets[0].getsockname()[1]
-    config = uvicorn.Config(app, http="httptools", ws="none", lifespan="on", log_config=None)
-    running = uvicorn.Server(config)
+    running = uvicorn.Server(config_of(app))
     thread = threading.Thread(target=lambda: asyncio.run(running.serve(sockets=sockets)))
     thread.start()
     yield port, path, models[0][1]
