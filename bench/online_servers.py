@@ -95,7 +95,7 @@ class FloorKind:
     def __init__(self, kind: Kind) -> None:
         width = kind.features // kind.views
         bitmap = (width + 7) // 8
-        self.row = struct.Struct(f"<BHqq{bitmap}s{width}d")
+        self.row = struct.Struct(f"<BHq{bitmap}s{width}d")
         self.nulls = bytes(bitmap)
         self.suffixes = [f"}}test/{name}.1".encode() for name in kind.view_names()]
         names = [ref.partition(":")[2] for ref in kind.refs()]
@@ -158,12 +158,12 @@ class Floor:
         return self.encode(FloorAnswer(results, kind.metadata))
 
     def columns(self, kind: FloorKind, raw: list[bytes], present: Any) -> list[FloorResult]:
-        empty = (1, 1, 0, 0, kind.nulls, *[None] * ((kind.row.size - 19 - len(kind.nulls)) // 8))
+        empty = (2, 1, 0, kind.nulls, *[None] * ((kind.row.size - 11 - len(kind.nulls)) // 8))
         if None in raw:
             rows = [empty if one is None else kind.row.unpack(one) for one in raw]
         else:
             rows = list(kind.row.iter_unpack(b"".join(raw)))
-        _, _, events, _, nulls, *columns = zip(*rows, strict=True)
+        _, _, events, nulls, *columns = zip(*rows, strict=True)
         if any(bits != kind.nulls for bits in nulls):
             raise ValueError("the floor knows no nulls")
         statuses = present

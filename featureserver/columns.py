@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from featureserver.keys import KeySpace, key_space
-from featureserver.rows import LAYOUT, Layout, layout_of
+from featureserver.rows import PLAIN, WITH_CREATED, Layout, layout_of, without_created
 from featureserver.values import encoder, to_wire
 from registry.core.published import PublishedView
 from registry.kernel.errors import Invalid
@@ -40,7 +40,8 @@ class BatchPacker:
         self._view = view
         self._space: KeySpace = key_space(view, generation)
         self._layout: Layout = layout_of(view.row_schema)
-        self._packed = _packed_type(self._layout)
+        self._plain = _packed_type(layout_of(view.row_schema, PLAIN))
+        self._with_created = _packed_type(self._layout)
 
     def pack(self, batch: pa.RecordBatch) -> PackedBatch:
         """Pack a batch of join keys, features, `__event_time` and `__created_time`.
@@ -73,11 +74,26 @@ class BatchPacker:
         return listed
 
     def _rows(self, batch: pa.RecordBatch) -> list[bytes]:
-        layout, count = self._layout, batch.num_rows
-        table = np.zeros(count, self._packed)
         event = _micros(EVENT_TIME, batch.column(EVENT_TIME))
-        table["layout"], table["schema"], table["event"] = LAYOUT, layout.schema.version, event
-        table["created"] = self._created(batch, event)
+        created = self._created(batch, event)
+        plain = event == created
+        if plain.all():
+            return self._packed_rows(batch, self._start(PLAIN, event))
+        table = self._start(WITH_CREATED, event)
+        table["created"] = created
+        rows = self._packed_rows(batch, table)
+        for place in np.flatnonzero(plain):
+            rows[place] = without_created(rows[place])
+        return rows
+
+    def _start(self, number: int, event: Any) -> np.ndarray[Any, Any]:
+        table = np.zeros(len(event), self._plain if number == PLAIN else self._with_created)
+        table["layout"], table["event"] = number, event
+        table["schema"] = self._layout.schema.version
+        return table
+
+    def _packed_rows(self, batch: pa.RecordBatch, table: np.ndarray[Any, Any]) -> list[bytes]:
+        layout, count = self._layout, batch.num_rows
         columns = [
             _cast(name, batch.column(name), arrow_type(dtype))
             for name, dtype in layout.schema.columns
@@ -105,7 +121,7 @@ def _packed_type(layout: Layout) -> np.dtype[Any]:
         ("layout", "u1"),
         ("schema", "<u2"),
         ("event", "<i8"),
-        ("created", "<i8"),
+        *((("created", "<i8"),) if layout.number == WITH_CREATED else ()),
         ("nulls", "u1", (layout.bitmap_bytes,)),
     ]
     for i in layout.fixed:

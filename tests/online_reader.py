@@ -20,13 +20,16 @@ class Unreadable(Exception):
 
 def read_row(schemas: dict[int, Sequence[tuple[str, str]]], raw: bytes) -> dict[str, Any]:
     """Event and created time (microseconds) under "event" and "created", values under "values"."""
-    _need(len(raw) >= 19 and raw[0] == 1)
+    _need(raw[:1] in (b"\1", b"\2"))
+    start = 19 if raw[0] == 1 else 11
+    _need(len(raw) >= start)
     version = int.from_bytes(raw[1:3], "little")
     _need(version in schemas)
     columns = schemas[version]
-    event, created = _instant(raw[3:11]), _instant(raw[11:19])
-    at = 19 + (len(columns) + 7) // 8
-    nulls = _nulls(raw[19:at], len(columns))
+    event = _instant(raw[3:11])
+    created = _instant(raw[11:19]) if raw[0] == 1 else event
+    at = start + (len(columns) + 7) // 8
+    nulls = _nulls(raw[start:at], len(columns))
     found: dict[str, Any] = {}
     for i, (name, dtype) in enumerate(columns):
         if dtype in FIXED:

@@ -6,16 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from featureserver.keys import belongs, key_suffix, parse_key
+from featureserver.rows import times_of
 from registry.kernel.clock import Clock, system_clock
 
-_AGE = struct.Struct("<xHqq")
+_VERSION = struct.Struct("<xH")
 
 
 def newer(new: bytes, old: bytes) -> bool:
-    """Whether row `new` replaces row `old`: by event time, created time, then schema version."""
-    new_schema, *new_times = _AGE.unpack_from(new)
-    old_schema, *old_times = _AGE.unpack_from(old)
-    return (*new_times, new_schema) > (*old_times, old_schema)
+    """Whether row `new` replaces row `old`: by event time, created time, then schema version.
+
+    What has no row's header is replaced by any row.
+    """
+    times = times_of(old)
+    if times is None:
+        return True
+    return (times_of(new), _VERSION.unpack_from(new)) > (times, _VERSION.unpack_from(old))
 
 
 class InMemoryOnlineStore:
@@ -43,7 +48,7 @@ class InMemoryOnlineStore:
         written = 0
         for key, row in zip(keys, rows, strict=True):
             old = self._live(key)
-            if rewrite or old is None or len(old) < _AGE.size or newer(row, old):
+            if rewrite or old is None or newer(row, old):
                 self._rows[key] = (row, until)
                 written += 1
         return written

@@ -66,6 +66,24 @@ def test_a_correction_with_the_same_event_time_and_a_later_creation_wins(store, 
     assert store.read([key]) == [row(2, created=5)]
 
 
+def test_a_row_created_at_its_event_time_is_as_new_in_either_layout(store, key):
+    plain = row(1)
+    doubled = b"\x01" + plain[1:11] + plain[3:11] + plain[11:]
+    assert store.write([key], [doubled]) == 1
+    assert store.write([key], [plain]) == 0
+    assert store.write([key], [row(2, created=1)]) == 1
+    assert store.write([key], [doubled]) == 0
+    assert store.write([key], [row(3, minutes=1)]) == 1
+    assert store.write([key], [row(4, created=99)]) == 0
+
+
+@pytest.mark.parametrize("old", [b"", b"x", b"\x02" * 10, b"\x01" * 18, b"\x07" * 40])
+def test_what_has_no_header_of_a_row_is_replaced_by_any_row(store, key, old):
+    store.write([key], [old], rewrite=True)
+    assert store.write([key], [row(1)]) == 1
+    assert store.read([key]) == [row(1)]
+
+
 def test_the_same_times_again_change_nothing_unless_the_row_schema_is_newer(store, key):
     store.write([key], [row(1)])
     assert store.write([key], [row(9)]) == 0

@@ -3,7 +3,7 @@
 import string
 import uuid
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
@@ -21,6 +21,8 @@ from registry.kernel.errors import Corrupt
 from registry.kernel.types import SCALARS, arrow_type, element_type
 from registry.testing import feature, view
 
+AT = datetime(2013, 10, 1, tzinfo=UTC)
+CREATED = st.sampled_from([AT, AT + timedelta(seconds=1)])  # one for each layout
 INSTANTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))
 OBJECTS = st.dictionaries(st.text(max_size=5), st.integers(-9, 9) | st.text(max_size=5), max_size=3)
 SCALAR_VALUES = {
@@ -95,10 +97,10 @@ def test_any_row_reads_back_by_the_plain_reader(made, event, created):
 
 
 @settings(deadline=None, max_examples=60)
-@given(schema_and_rows(), st.sampled_from([1, 24]), st.booleans())
-def test_compiled_decoders_agree_with_the_plain_reader(made, times, with_missing):
+@given(schema_and_rows(), st.sampled_from([1, 24]), st.booleans(), st.lists(CREATED, min_size=4))
+def test_compiled_decoders_agree_with_the_plain_reader(made, times, with_missing, created):
     schema, rows = made
-    raw = [pack(schema, row, datetime(2013, 10, 1, tzinfo=UTC)) for row in rows] * times
+    raw = [pack(schema, row, AT, at) for row, at in zip(rows, created, strict=False)] * times
     if with_missing:
         raw.append(None)
     decoded = decoder_of(schema).decode(raw)
@@ -114,7 +116,7 @@ def test_features_may_be_asked_for_in_any_choice_and_order(made, data):
     schema, rows = made
     picked = data.draw(st.lists(st.sampled_from(schema.columns), max_size=5))
     decoder = Decoder({1: schema}, [Wanted(name, dtype) for name, dtype in picked])
-    raw = [pack(schema, row, datetime(2013, 10, 1, tzinfo=UTC)) for row in rows]
+    raw = [pack(schema, row, AT) for row in rows]
     for some in (raw, raw * 24):
         expected = [[unpack({1: schema}, one).wire[name] for one in some] for name, _ in picked]
         assert repr(listed(decoder.decode(some))) == repr(expected)
@@ -124,7 +126,7 @@ def test_features_may_be_asked_for_in_any_choice_and_order(made, data):
 @given(schema_and_rows(most=1), st.data())
 def test_a_row_cut_short_anywhere_is_corrupt_for_every_reader(made, data):
     schema, (row,) = made
-    whole = pack(schema, row, datetime(2013, 10, 1, tzinfo=UTC))
+    whole = pack(schema, row, AT, data.draw(CREATED))
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
     try:
         unpack({1: schema}, cut)
@@ -141,7 +143,7 @@ def test_a_row_cut_short_anywhere_is_corrupt_for_every_reader(made, data):
 @given(schema_and_rows(most=1), st.data())
 def test_any_changed_byte_gives_a_value_or_corrupt_for_that_row_alone(made, data):
     schema, (row,) = made
-    whole = pack(schema, row, datetime(2013, 10, 1, tzinfo=UTC))
+    whole = pack(schema, row, AT, data.draw(CREATED))
     changed = bytearray(whole)
     changed[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     try:
@@ -178,9 +180,8 @@ def test_rows_of_older_schemas_read_as_default_or_null_and_removed_columns_are_s
         Wanted("plain", "string"),
     ]
     decoder = Decoder({1: old, 2: new}, wanted)
-    at = datetime(2013, 10, 1, tzinfo=UTC)
-    newer = pack(new, {**rows[1], "added": 1, "plain": "x"}, at)
-    raw = [pack(old, rows[0], at), newer]
+    newer = pack(new, {**rows[1], "added": 1, "plain": "x"}, AT)
+    raw = [pack(old, rows[0], AT), newer]
     for some in (raw, raw * 24, raw[:1] * 24):
         columns = listed(decoder.decode(some))
         assert columns[-2] == [7 if one is raw[0] else 1 for one in some]
@@ -200,8 +201,8 @@ def arrow_ready(dtype, value):
 
 
 @settings(deadline=None, max_examples=60)
-@given(schema_and_rows(), INSTANTS)
-def test_packing_by_column_gives_the_bytes_of_packing_by_row(made, event):
+@given(schema_and_rows(), INSTANTS, st.lists(INSTANTS | st.none(), min_size=4, max_size=4))
+def test_packing_by_column_gives_the_bytes_of_packing_by_row(made, event, created):
     schema, rows = made
     made_view = view("v", [feature(n, d) for n, d in schema.columns], {"id": "string"})
     columns = {
@@ -210,16 +211,18 @@ def test_packing_by_column_gives_the_bytes_of_packing_by_row(made, event):
     }
     ids = [f"{string.printable[i]}}}~" for i in range(len(rows))]
     times = pa.array([event] * len(rows), arrow_type("timestamp"))
-    batch = pa.record_batch({"id": ids, **columns, EVENT_TIME: times, CREATED_TIME: times})
-    packed = BatchPacker(made_view).pack(batch)
-    assert packed.rows == [pack(schema, row, event) for row in rows]
+    later = [event if at is None else at for at in created[: len(rows)]]
+    batch = {"id": ids, **columns, EVENT_TIME: times}
+    batch[CREATED_TIME] = pa.array(later, arrow_type("timestamp"))
+    packed = BatchPacker(made_view).pack(pa.record_batch(batch))
+    assert packed.rows == [pack(schema, r, event, at) for r, at in zip(rows, later, strict=True)]
     assert packed.keys == key_space(made_view).keys({"id": ids})
 
 
 def test_a_decimal_and_a_uuid_come_back_as_the_same_number_and_name():
     schema = RowSchema(1, (("d", "decimal"), ("u", "uuid")))
     name = uuid.uuid4()
-    raw = pack(schema, {"d": "1.50", "u": name}, datetime(2013, 10, 1, tzinfo=UTC))
+    raw = pack(schema, {"d": "1.50", "u": name}, AT)
     found = unpack({1: schema}, raw).values(schema)
     assert found == {"d": Decimal("1.5"), "u": str(name)}
     assert layout_of(schema).fixed == ()
@@ -227,10 +230,12 @@ def test_a_decimal_and_a_uuid_come_back_as_the_same_number_and_name():
 
 
 @settings(deadline=None, max_examples=200)
-@given(schema_and_rows(), st.binary(max_size=120), st.integers(0, 3))
-def test_any_bytes_are_a_row_as_the_plain_reader_has_it_or_corrupt_alone(made, noise, keep):
+@given(schema_and_rows(), st.binary(max_size=120), st.integers(0, 3), CREATED)
+def test_any_bytes_are_a_row_as_the_plain_reader_has_it_or_corrupt_alone(
+    made, noise, keep, created
+):
     schema, rows = made
-    whole = pack(schema, rows[0], datetime(2013, 10, 1, tzinfo=UTC))
+    whole = pack(schema, rows[0], AT, created)
     raw = whole[: keep * len(whole) // 3] + noise
     try:
         expected = unpack({1: schema}, raw).wire

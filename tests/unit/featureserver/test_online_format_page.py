@@ -14,6 +14,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "online-format.md"
 VECTORS = [
     bytes.fromhex(found) for found in re.findall(r"^    ([0-9a-f]{40,})$", PAGE.read_text(), re.M)
 ]
+BEFORE_LAYOUT_2 = VECTORS.pop(4)
 ROWS = [
     (
         RowSchema(1, (("rate", "float64"), ("trips", "int32"), ("late", "bool"))),
@@ -81,6 +82,12 @@ def test_the_key_vectors_are_what_is_written():
     made = key_space(weather).keys({"origin": ["JFK", "a}~"]})
     made += key_space(route).keys({"origin": ["JFK"], "day": [125]})
     assert made == VECTORS[:3]
+
+
+def test_a_row_from_before_layout_2_reads_as_it_did():
+    schema, values, _ = ROWS[0]
+    found = unpack({1: schema}, BEFORE_LAYOUT_2)
+    assert (found.event, found.created, found.values(schema)) == (NOON, NOON, values)
 
 
 def test_the_row_vectors_are_what_is_written_and_read():
