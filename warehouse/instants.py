@@ -20,6 +20,10 @@ Ticks = npt.NDArray[np.int64]
 
 UTC_MICROSECONDS = pa.timestamp("us", tz="UTC")
 PER_SECOND: dict[Unit, int] = {"us": 1_000_000, "ns": 1_000_000_000}
+# Outside 1678..2261 nanoseconds since 1970 do not fit 64 bits.
+NANOSECOND_RANGE = (-9_214_560_000_000_000, 9_183_110_400_000_000)
+"""In microseconds. Where ticks are nanoseconds, a history's times outside are read as its ends."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UTC_NAMES = frozenset({"UTC", "Etc/UTC", "Z", "+00:00"})
 

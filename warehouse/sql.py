@@ -12,7 +12,7 @@ import pyarrow as pa
 from registry.kernel.types import element_type
 from warehouse.asof import AsOfPlan
 from warehouse.history import HistoryColumn
-from warehouse.instants import PER_SECOND, UTC_NAMES, Unit, is_nanoseconds
+from warehouse.instants import NANOSECOND_RANGE, PER_SECOND, UTC_NAMES, Unit, is_nanoseconds
 
 HISTORY = "fh_history"
 TIED = "fh_tied"
@@ -32,8 +32,6 @@ _SQL_TYPES = {
     "decimal": "DECIMAL(38, 9)",
     "uuid": "VARCHAR",
 }
-# Outside 1678..2261 nanoseconds since 1970 do not fit 64 bits.
-_NANOSECOND_RANGE = (-9_214_560_000_000_000, 9_183_110_400_000_000)
 _MICROSECOND_RANGE = 9_000_000_000_000_000_000  # DuckDB's timestamps end a little after
 _DAY = 86_400 * PER_SECOND["us"]
 
@@ -108,7 +106,7 @@ def _from_zone(zone: str, naive: str) -> str:
 def _scaled(micros: str, unit: Unit) -> str:
     if unit == "us":
         return micros
-    low, high = _NANOSECOND_RANGE
+    low, high = NANOSECOND_RANGE
     # Not least and greatest: DuckDB's leave nulls out, and would give a null time a moment.
     within = f"CASE WHEN {micros} < {low} THEN {low} WHEN {micros} > {high} THEN {high}"
     return f"({within} ELSE {micros} END * 1000)"

@@ -11,13 +11,16 @@ import pyarrow as pa
 def arrow_of(
     values: npt.NDArray[Any], arrow: pa.DataType, missing: npt.NDArray[np.bool_] | None = None
 ) -> pa.Array:
-    """An array of numbers, of a type whose width is the values' own; null where `missing`."""
-    valid, nulls = None, 0
+    """An array of numbers, of a type whose width is the values' own, or of bools from bytes; null
+    where `missing`."""
+    valid, nulls, rows = None, 0, len(values)
     if missing is not None and missing.any():
         nulls = int(missing.sum())
         valid = pa.py_buffer(np.packbits(~missing, bitorder="little"))
+    if pa.types.is_boolean(arrow):
+        values = np.packbits(values, bitorder="little")
     data = pa.py_buffer(np.ascontiguousarray(values))
-    return pa.Array.from_buffers(arrow, len(values), [valid, data], nulls)
+    return pa.Array.from_buffers(arrow, rows, [valid, data], nulls)
 
 
 def int64s(values: npt.NDArray[np.int64], missing: npt.NDArray[np.bool_] | None = None) -> pa.Array:
@@ -27,17 +30,22 @@ def int64s(values: npt.NDArray[np.int64], missing: npt.NDArray[np.bool_] | None 
 
 def bools(values: npt.NDArray[np.bool_]) -> pa.Array:
     """True and false, none missing."""
-    data = pa.py_buffer(np.packbits(values, bitorder="little"))
-    return pa.Array.from_buffers(pa.bool_(), len(values), [None, data], 0)
+    return arrow_of(values, pa.bool_())
 
 
-def numpy_of(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
-    """The values of a number column that lacks none, without a copy where it is one piece."""
+def numpy_of(
+    column: pa.Array | pa.ChunkedArray, kind: npt.DTypeLike | None = None
+) -> npt.NDArray[Any]:
+    """The values of a number column, without a copy where it is one piece; nulls are any number.
+
+    `kind` is what to read them as, of the same width; by itself, the column's own.
+    """
+    chosen = np.dtype(column.type.to_pandas_dtype() if kind is None else kind)
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    parts = [_numpy(chunk) for chunk in chunks]
+    parts = [_numpy(chunk, chosen) for chunk in chunks]
     if len(parts) == 1:
         return parts[0]
-    return np.concatenate(parts) if parts else np.empty(0, column.type.to_pandas_dtype())
+    return np.concatenate(parts) if parts else np.empty(0, chosen)
 
 
 def where_true(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
@@ -45,8 +53,13 @@ def where_true(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     return np.flatnonzero(numpy_of(column.cast(pa.uint8())))
 
 
-def _numpy(array: pa.Array) -> npt.NDArray[Any]:
-    kind = np.dtype(array.type.to_pandas_dtype())
-    if not len(array):
-        return np.empty(0, kind)
-    return np.frombuffer(array.buffers()[1], kind, len(array), array.offset * kind.itemsize)
+def valid_of(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    """Where a column has values."""
+    return numpy_of(column.is_valid().cast(pa.uint8())).view(np.bool_)
+
+
+def _numpy(array: pa.Array, kind: np.dtype[Any]) -> npt.NDArray[Any]:
+    data = array.buffers()[1]
+    if not len(array) or data is None:
+        return np.zeros(len(array), kind)
+    return np.frombuffer(data, kind, len(array), array.offset * kind.itemsize)

@@ -18,14 +18,15 @@ from warehouse import sql
 from warehouse.appends import append
 from warehouse.asof import AsOfPlan, plan_as_of
 from warehouse.catalog import Catalog
-from warehouse.engines.duckdb_errors import translated
+from warehouse.engines.duckdb_errors import told, translated
+from warehouse.engines.duckdb_history import DuckDBHistory
 from warehouse.engines.duckdb_join import SCAN_ROWS, DuckDBJoin
 from warehouse.engines.duckdb_queries import check_query, is_settled, tables_read
 from warehouse.engines.matches import assemble
-from warehouse.engines.payload import unchanged
+from warehouse.engines.parquet_groups import unchanged
 from warehouse.engines.port import CREATED_TIME, EVENT_TIME
 from warehouse.engines.spines import check_spine, ready_spine
-from warehouse.evaluated import EvaluatedQueries, mark_of
+from warehouse.evaluated import EvaluatedQueries, lasting_mark, mark_of
 from warehouse.history import HistoryColumn
 from warehouse.instants import instants_of, ticks_of
 
@@ -66,22 +67,35 @@ class DuckDBEngine:
         with self._cursor("run a query over the warehouse") as cursor:
             return cursor.sql(self._prepared(cursor, sql_text)).to_arrow_table()
 
+    @contextmanager
+    def read_query(self, sql_text: str) -> Iterator[pa.RecordBatchReader]:
+        asked = "run a query over the warehouse"
+        with self._cursor(asked) as cursor:
+            found = cursor.sql(self._prepared(cursor, sql_text)).to_arrow_reader(BATCH_ROWS)
+            yield told(found, asked)
+
     def mark(self, source: Source) -> str | None:
         if source in self.pins:
             return str(self.pins[source])
         with self._cursor(f"look for the files of source {source.name!r}"):
             if source.kind != "sql":
-                return mark_of(self.name, "", self.catalog.files(source.table or source.name))
-            return self._query_mark(source.query or "")
+                return lasting_mark(self.name, "", self.catalog.files(source.table or source.name))
+            query = check_query(source.query or "")
+            if not is_settled(query):
+                return None
+            return lasting_mark(self.name, query, self._files_read(query))
 
     @contextmanager
     def read(
         self, source: Source, columns: Sequence[str] | None = None
     ) -> Iterator[pa.RecordBatchReader]:
         chosen = ", ".join(map(sql.quote, columns)) if columns is not None else "*"
-        with self._cursor(f"read source {source.name!r}") as cursor:
+        asked = f"read source {source.name!r}"
+        with self._cursor(asked) as cursor:
             text = sql.parquet_text(self._files(source))
-            yield cursor.sql(f"SELECT {chosen} FROM {text}").to_arrow_reader(BATCH_ROWS)
+            yield told(
+                cursor.sql(f"SELECT {chosen} FROM {text}").to_arrow_reader(BATCH_ROWS), asked
+            )
 
     def as_of(
         self,
@@ -100,10 +114,11 @@ class DuckDBEngine:
                 relation = self._relation(cursor, files)
                 time = spine.schema.field(time_column).type
                 plan = plan_as_of(view, features, relation.schema, time, as_of)
-                join = DuckDBJoin(cursor, plan, relation, files, self.threads, self.scan_rows)
+                history = DuckDBHistory(cursor, plan, relation)
+                join = DuckDBJoin(history, files, self.threads, self.scan_rows)
                 ready = ready_spine(spine, time_column, plan.history.keys, plan, self.time_zone)
                 found = join.match(ready, with_expired)
-                return assemble(found, partial(join.fetch, found), plan, with_expired)
+                return assemble(found, join.fetch(found), plan, with_expired)
 
     def latest(
         self, view: PublishedView, *, since: datetime | None, until: datetime
@@ -151,13 +166,16 @@ class DuckDBEngine:
         checked = check_query(query)
         if not is_settled(checked):
             return None
-        files = [file for table in tables_read(checked) for file in self.catalog.files(table)]
-        return mark_of(self.name, checked, files)
+        return mark_of(self.name, checked, self._files_read(checked))
+
+    def _files_read(self, query: str) -> Sequence[str]:
+        return [file for table in tables_read(query) for file in self.catalog.files(table)]
 
     @contextmanager
     def _evaluate(self, query: str) -> Iterator[pa.RecordBatchReader]:
         with self._cursor("evaluate a source's query") as cursor:
-            yield cursor.sql(self._prepared(cursor, query)).to_arrow_reader(BATCH_ROWS)
+            found = cursor.sql(self._prepared(cursor, query)).to_arrow_reader(BATCH_ROWS)
+            yield told(found, "evaluate a source's query")
 
     def _file_schema(self, files: Sequence[str]) -> pa.Schema:
         with self._cursor(f"read the columns of {files[0]}") as cursor:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import duckdb
+import pyarrow as pa
 
 from registry.kernel.errors import (
     FieldhouseError,
@@ -37,6 +38,27 @@ def translate(error: duckdb.Error, asked: str, tables: Iterable[str] = ()) -> Fi
     if isinstance(error, duckdb.IOException):
         return Unavailable(asked, found, "look whether the files are all there and readable")
     return Invalid(asked, found)
+
+
+def told(reader: pa.RecordBatchReader, asked: str) -> pa.RecordBatchReader:
+    """The same batches; what DuckDB raises while it makes them comes from Arrow as `OSError`s of
+    its text, and is raised as our errors instead."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from reader
+        except OSError as error:
+            kind = next((k for name, k in _KINDS.items() if str(error).startswith(name)), None)
+            raise translate((kind or duckdb.Error)(str(error)), asked, ()) from error
+
+    return pa.RecordBatchReader.from_batches(reader.schema, batches())
+
+
+_KINDS = {
+    "IO Error": duckdb.IOException,
+    "Out of Memory Error": duckdb.OutOfMemoryException,
+    "Permission Error": duckdb.PermissionException,
+}
 
 
 def missing_table(name: str, tables: Iterable[str]) -> NotFound:

@@ -1,160 +1,175 @@
-"""The point-in-time join over DuckDB: DuckDB scans a history's keys and times, numpy slots them.
+"""The point-in-time join of one view: keys and times are scanned and matched, then the payload of
+the rows found is fetched.
 
-The payload of the rows found is fetched afterwards: from Parquet directly where stored and declared
-type mean the same, else by DuckDB, which knows how to cast.
+Parquet is read directly where stored and declared types mean the same, else by DuckDB, which knows
+how to cast. History that comes in order of time is matched as such, any other as it comes.
 """
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
-import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from registry.kernel.types import arrow_type
 from warehouse import sql
 from warehouse.asof import AsOfPlan
+from warehouse.engines.ahead import ahead
 from warehouse.engines.arrays import int64s, numpy_of
-from warehouse.engines.matches import Matches
-from warehouse.engines.newest import NewestRows, Part, Winners, winners_of
-from warehouse.engines.payload import can_fetch, fetch_columns
-from warehouse.engines.slots import Int64s, SpineOrder, order_spine
+from warehouse.engines.duckdb_history import DuckDBHistory
+from warehouse.engines.key_times import Wanted, can_scan, in_time_order, scan
+from warehouse.engines.matches import Fetch, Matches
+from warehouse.engines.newest import NewestRows, winners_of
+from warehouse.engines.parquet_groups import RowGroup, row_groups
+from warehouse.engines.parts import Asked, Found, Int64s, Part
+from warehouse.engines.payload import AllWanted, can_fetch, fetch_columns, wanted_of
+from warehouse.engines.rising import NotRising, RisingRows, by_time, match_within
+from warehouse.engines.slots import order_spine
 from warehouse.engines.spine_keys import SpineKeys, encode_keys
 from warehouse.history import HistoryColumn
 
-Connection = duckdb.DuckDBPyConnection
 SCAN_ROWS = 245_760  # two of DuckDB's row groups
-_SPREAD = 1 << 28  # so many integer keys leave 34 bits for times, and are no worse than codes
+_SPREAD = 1 << 22  # integer keys that spread no further, or no more than spine rows, are codes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DuckDBJoin:
-    """One view's join: a cursor that nobody else uses, the plan, and where the history lies."""
+    """One view's join: the history, the files where it lies, and how much is done at once."""
 
-    cursor: Connection
-    plan: AsOfPlan
-    relation: sql.Relation
+    history: DuckDBHistory
     files: Sequence[str]
     threads: int = 1
     scan_rows: int = SCAN_ROWS
 
+    @cached_property
+    def groups(self) -> list[RowGroup]:
+        return row_groups(self.files)
+
+    @cached_property
+    def schemas(self) -> list[pa.Schema]:
+        return [group.metadata.schema.to_arrow_schema() for group in _first_of_each(self.groups)]
+
+    @property
+    def plan(self) -> AsOfPlan:
+        return self.history.plan
+
     def match(self, spine: pa.Table, with_expired: bool) -> Matches:
         """Which history row each spine row takes; `spine` is `ready_spine`'s."""
-        keys, order = self._ordered(spine)
-        if not order.count:
+        keys, asked = _asked(spine)
+        if not len(asked.at):
             return Matches.nothing(spine.num_rows)
-        bounds = self._bounds(keys, order, with_expired)
         if keys.table is not None:
-            self.cursor.register(sql.CODES, keys.table)
-        newest = NewestRows(order, self.plan.history.created is not None)
+            self.history.know_codes(keys.table)
+        wanted = Wanted(self.plan, keys, self._bounds(keys, asked, with_expired))
         with ThreadPoolExecutor(self.threads) as pool:
-            for found in _in_order(pool, order, self._parts(bounds)):
-                newest.offer(found)
-        taken = newest.carry(in_order=self.plan.history.created is None)
-        if newest.tied.any():
-            self._settle_ties(newest, taken, bounds)
-        return Matches.of(newest, taken, self.plan.ttl)
+            found = self._rising(asked, wanted, pool)
+            if found is None:
+                found = self._in_any_order(asked, wanted, pool)
+        return Matches.of(self._settled(found, wanted.bounds), self.plan.ttl)
 
-    def fetch(self, found: Matches, columns: Sequence[HistoryColumn]) -> list[pa.ChunkedArray]:
-        """The columns' values at the matches' positions, in the order of those."""
-        plain = set(can_fetch(self.files, columns))
-        direct = [column for column in columns if column in plain]
-        other = [column for column in columns if column not in plain]
-        with ThreadPoolExecutor(self.threads) as pool:
-            values = dict(
-                zip(direct, fetch_columns(self.files, direct, found.positions, pool), strict=True)
-                if direct
-                else ()
-            )
-        if other:
-            values |= zip(other, self._fetch_cast(found, other), strict=True)
-        return [values[column] for column in columns]
+    def fetch(self, found: Matches) -> Fetch:
+        """What gives columns' values for each spine row, null where nothing was found."""
+        return partial(self._fetch, found.source, wanted_of(self.groups, found.source))
 
-    def _ordered(self, spine: pa.Table) -> tuple[SpineKeys, SpineOrder]:
-        times = spine.column("t")
-        names = [name for name in spine.column_names if name.startswith("k")]
-        keys = encode_keys([spine.column(name) for name in names], times.is_valid(), _SPREAD)
-        known = times.drop_null() if times.null_count else times
-        ticks = numpy_of(known) if len(keys.positions) == len(known) else None
-        if ticks is None:
-            ticks = numpy_of(times.take(int64s(keys.positions)))
-        low = self._first_event() if len(ticks) else 0
-        return keys, order_spine(spine.num_rows, keys.positions, keys.codes, ticks, low)
-
-    def _first_event(self) -> int:
-        """The ticks of the oldest event, from which all times are counted; zero for none."""
-        text = sql.first_event(self.plan, self.relation)
-        ((first,),) = self.cursor.execute(text).fetchall()
-        return int(first) if first is not None else 0
-
-    def _bounds(self, keys: SpineKeys, order: SpineOrder, with_expired: bool) -> sql.Bounds:
+    def _bounds(self, keys: SpineKeys, asked: Asked, with_expired: bool) -> sql.Bounds:
         earliest = None
         if self.plan.ttl is not None and not with_expired:
-            earliest = int(order.times.min()) - self.plan.ttl
-        latest = int(order.times.max())
+            earliest = int(asked.times.min()) - self.plan.ttl
+        latest = int(asked.times.max())
         if keys.table is not None:
             return sql.Bounds(latest, earliest)
         return sql.Bounds(latest, earliest, keys.least, keys.greatest)
 
-    def _parts(self, bounds: sql.Bounds) -> Iterator[Part]:
-        text = sql.scan(self.plan, self.relation, bounds)
-        for batch in self.cursor.sql(text).to_arrow_reader(self.scan_rows):
-            if not batch.num_rows:
-                continue
-            columns = {name: numpy_of(batch.column(name)) for name in batch.schema.names}
-            event, created = columns["event"], columns.get("created")
-            seen = None
-            if created is not None and self.plan.late_rows:
-                seen = np.maximum(event, created)
-            yield Part(columns["code"], event, columns["pos"], created, seen)
+    def _rising(self, asked: Asked, wanted: Wanted, pool: Executor) -> Found | None:
+        """What is found in history that comes in order of time; None for any other."""
+        if self.plan.history.created is not None:
+            return None
+        parts, ordered = self._parts(wanted, pool)
+        if not ordered:
+            return None
+        spine = by_time(asked)
+        rising = RisingRows(spine)
+        try:
+            for matched in ahead(pool, partial(match_within, spine), parts):
+                rising.offer(matched)
+        except NotRising:
+            return None
+        return rising.found()
 
-    def _settle_ties(self, newest: NewestRows, taken: Int64s, bounds: sql.Bounds) -> None:
-        """Give each slot that is taken, and whose row shares its times, the row of most values."""
-        slots = np.unique(taken[taken >= 0])
-        slots = slots[newest.tied[slots]]
-        if not len(slots):
-            return
+    def _in_any_order(self, asked: Asked, wanted: Wanted, pool: Executor) -> Found:
+        order = order_spine(asked, self.history.first_event())
+        newest = NewestRows(order, self.plan.history.created is not None)
+        parts, _ = self._parts(wanted, pool)
+        for winners in ahead(pool, partial(winners_of, order), parts):
+            newest.offer(winners)
+        return newest.found(in_order=self.plan.history.created is None)
+
+    def _parts(self, wanted: Wanted, pool: Executor) -> tuple[Iterator[Part], bool]:
+        """The history's parts, and whether they may come in order of time."""
+        if not can_scan(self.schemas, wanted, self.history.relation.zone):
+            return self.history.parts(wanted.bounds, self.scan_rows), True
+        groups, ordered = in_time_order(self.groups, wanted)
+        return scan(groups, wanted, pool), ordered
+
+    def _settled(self, found: Found, bounds: sql.Bounds) -> Found:
+        """The same, where a tie left several rows with the one of most values."""
+        tied = np.flatnonzero(found.tied)
+        if not len(tied):
+            return found
+        _, first, slot = np.unique(found.position[tied], return_index=True, return_inverse=True)
+        rows = tied[first]
         same = {
-            "slot": slots,
-            "code": newest.order.marks[slots] >> newest.order.bits,
-            "event": newest.event[slots],
-            "created": newest.created[slots],
+            "slot": np.arange(len(rows)),
+            "code": found.asked.codes[rows],
+            "event": found.event[rows],
+            "created": found.created[rows],
         }
-        self.cursor.register(
-            sql.SAME, pa.table({name: int64s(values) for name, values in same.items()})
+        slots, won = self.history.winners(
+            pa.table({name: int64s(values) for name, values in same.items()}), bounds
         )
-        self.cursor.execute(sql.make_tied_history(self.plan, self.relation, bounds))
-        self.cursor.execute(sql.keep_tied(self.plan, self.relation))
-        self.cursor.execute(sql.drop_losers())
-        won = self.cursor.sql(sql.winners_of_ties(self.plan, bounds)).to_arrow_table()
-        newest.position[numpy_of(won.column("slot"))] = numpy_of(won.column("pos"))
+        winners = found.position[rows]
+        winners[slots] = won
+        position = found.position.copy()
+        position[tied] = winners[slot]
+        return replace(found, position=position)
+
+    def _fetch(
+        self, source: Int64s, wanted: AllWanted, columns: Sequence[HistoryColumn]
+    ) -> list[pa.Array | pa.ChunkedArray]:
+        direct = can_fetch(self.schemas, columns)
+        other = [column for column in columns if column not in direct]
+        values: dict[HistoryColumn, pa.Array | pa.ChunkedArray] = {}
+        if direct:
+            with ThreadPoolExecutor(self.threads) as pool:
+                values |= zip(direct, fetch_columns(wanted, direct, pool), strict=True)
+        if other:
+            values |= zip(other, self._fetch_cast(source, other), strict=True)
+        return [values[column] for column in columns]
 
     def _fetch_cast(
-        self, found: Matches, columns: Sequence[HistoryColumn]
-    ) -> list[pa.ChunkedArray]:
-        slots = np.arange(len(found.positions), dtype=np.int64)
-        self.cursor.register(
-            sql.WANTED, pa.table({"pos": int64s(found.positions), "slot": int64s(slots)})
-        )
-        payload = self.cursor.sql(sql.fetch(self.relation, columns)).to_arrow_table()
-        order = pc.sort_indices(payload.column("slot"))
-        return [
-            payload.column(f"v{place}").cast(arrow_type(column.dtype)).take(order)
-            for place, column in enumerate(columns)
-        ]
+        self, source: Int64s, columns: Sequence[HistoryColumn]
+    ) -> list[pa.Array | pa.ChunkedArray]:
+        """By DuckDB: each source row once, then to the spine rows that take it."""
+        missing = source < 0
+        positions, slots = np.unique(source, return_inverse=True)
+        nothing = int(missing.any())  # the first position is then -1
+        taken = int64s(slots - nothing, missing)
+        return [values.take(taken) for values in self.history.values(positions[nothing:], columns)]
 
 
-def _in_order(
-    pool: ThreadPoolExecutor, order: SpineOrder, parts: Iterator[Part]
-) -> Iterator[Winners]:
-    """The winners of each part, some parts being worked on at once."""
-    waiting: deque[Future[Winners]] = deque()
-    for part in parts:
-        waiting.append(pool.submit(winners_of, order, part))
-        if len(waiting) > 2:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+def _asked(spine: pa.Table) -> tuple[SpineKeys, Asked]:
+    """The spine's keys, encoded, and the rows that have key and time."""
+    times = spine.column("t")
+    names = [name for name in spine.column_names if name.startswith("k")]
+    spread = max(_SPREAD, spine.num_rows)
+    keys = encode_keys([spine.column(name) for name in names], times.is_valid(), spread)
+    ticks = numpy_of(times)
+    if len(keys.positions) < len(ticks):
+        ticks = ticks[keys.positions]
+    return keys, Asked(spine.num_rows, keys.positions, keys.codes, ticks, keys.count)
+
+
+def _first_of_each(groups: Sequence[RowGroup]) -> list[RowGroup]:
+    """One row group of each file."""
+    return list({group.file: group for group in groups}.values())

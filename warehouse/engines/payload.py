@@ -1,102 +1,136 @@
-"""Values of source rows fetched from Parquet by position, column by column. Knows no SQL.
+"""Values of source rows read from Parquet straight to the spine rows that take them. Knows no SQL.
 
-Row groups that hold none of the wanted rows are not read, and of the others a part at a time, so
-that memory goes with what is wanted and not with what lies there.
+Row groups of which no row is wanted are not read, of the others some columns at a time and, of
+large ones, some rows at a time, so that memory goes with what is wanted and not with what lies
+there.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, pairwise
-from pathlib import Path
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from registry.kernel.errors import Unavailable
 from registry.kernel.types import arrow_type
-from warehouse.engines.arrays import arrow_of, int64s, numpy_of
-from warehouse.engines.slots import Int64s
+from warehouse.engines.columns import Filled, Numbers, Pieces, is_number
+from warehouse.engines.counting_sort import sort_by_code
+from warehouse.engines.parquet_groups import RowGroup, changed, reading
+from warehouse.engines.parts import Bools, Int64s
 from warehouse.history import HistoryColumn
 
-FILE_SHIFT = 40
-"""A position is the file's number, shifted by this, and the row's number in it."""
+_SLICE_ROWS = 131_072
+_SMALL_ROWS = 2 * _SLICE_ROWS
+_COLUMNS_AT_ONCE = 5  # of one row group: what was decoded is still in the cache when it is taken
 
-_PART_ROWS = 131_072
-_BUFFER_BYTES = 1 << 20
-_SMALL_BYTES = 32 << 20
+
+_Columns = Sequence[tuple[str, Filled]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
-    """A row group and the rows wanted of it, counted from its first."""
+class Wanted:
+    """The rows `row` of a row group, counted from its first, and the spine rows `at` they go to.
 
-    file: str
-    metadata: pq.FileMetaData
-    number: int
-    rows: Int64s
+    `first` counts the rows wanted of the row groups before. Rows of a large row group rise.
+    """
 
-
-@contextmanager
-def unchanged(files: Sequence[str]) -> Iterator[None]:
-    """Raise `Unavailable` when a file was changed, replaced or removed before the end."""
-    before = _identities(files)
-    yield
-    if _identities(files) != before:
-        raise changed(f"the files of {Path(files[0]).parent.name} are not what they were")
+    group: RowGroup
+    first: int
+    row: Int64s
+    at: Int64s
 
 
-def _identities(files: Sequence[str]) -> list[tuple[int, int, int]]:
-    try:
-        found = [os.stat(file) for file in files]  # noqa: PTH116 (texts, as the engine has them)
-    except OSError as error:
-        raise changed(str(error)) from error
-    return [(one.st_ino, one.st_size, one.st_mtime_ns) for one in found]
+@dataclass(frozen=True, slots=True)
+class AllWanted:
+    """What is wanted of every row group, and all spine rows in that order; `missing` marks those
+    that want nothing."""
+
+    missing: Bools
+    at: Int64s
+    groups: list[Wanted]
 
 
-def can_fetch(files: Sequence[str], columns: Sequence[HistoryColumn]) -> list[HistoryColumn]:
+def wanted_of(groups: Sequence[RowGroup], position: Int64s) -> AllWanted:
+    """Each spine row's position (-1 for none) by row group. Raises `Unavailable`."""
+    missing = position < 0
+    at = np.flatnonzero(~missing)
+    position = position[at]
+    starts = np.array([group.start for group in groups], dtype=np.int64)
+    number = np.searchsorted(starts, position, side="right") - 1
+    small = all(group.rows <= _SMALL_ROWS for group in groups)
+    sort = sort_by_code(number) if small else np.argsort(position)
+    at, row = at[sort], position[sort]
+    edges = np.concatenate([[0], np.cumsum(np.bincount(number, minlength=len(groups)))])
+    found = []
+    for group, (low, high) in zip(groups, pairwise(edges.tolist()), strict=True):
+        if low < high:
+            found.append(Wanted(group, low, row[low:high] - group.start, at[low:high]))
+            if int(found[-1].row.max()) >= group.rows:
+                raise changed(f"{group.file} has fewer rows now")
+    return AllWanted(missing, at, found)
+
+
+def can_fetch(
+    schemas: Sequence[pa.Schema], columns: Sequence[HistoryColumn]
+) -> list[HistoryColumn]:
     """The columns whose stored type means in Arrow what it means to the engine, in all files."""
-    schemas = [_schema(file) for file in files]
     return [c for c in columns if all(_plain(schema, c) for schema in schemas)]
 
 
 def fetch_columns(
-    files: Sequence[str], columns: Sequence[HistoryColumn], positions: Int64s, pool: Executor
-) -> list[pa.ChunkedArray]:
-    """Each column's values at `positions` (ascending), of its declared type.
+    wanted: AllWanted, columns: Sequence[HistoryColumn], pool: Executor
+) -> list[pa.Array | pa.ChunkedArray]:
+    """Each column's values for every spine row, of its declared type, null for the missing.
 
     Raises `Unavailable` when a file is gone or is no longer what it was.
     """
-    names = list(dict.fromkeys(column.source_column for column in columns))
-    groups = list(_wanted_groups(files, positions))
-    try:
-        parts = list(chain.from_iterable(pool.map(lambda group: _read(group, names), groups)))
-    except (OSError, pa.ArrowException, KeyError) as error:
-        raise changed(str(error)) from error
-    if not parts:
-        return [pa.chunked_array([], arrow_type(column.dtype)) for column in columns]
-    found = {name: [part.column(name) for part in parts] for name in names}
-    return [
-        pa.chunked_array([piece.cast(arrow_type(c.dtype)) for piece in found[c.source_column]])
-        for c in columns
-    ]
+    filled = [_filled(arrow_type(column.dtype), wanted) for column in columns]
+    names = [column.source_column for column in columns]
+    shares = _shares(list(zip(names, filled, strict=True)))
+    tasks = [(group, share) for group in wanted.groups for share in shares]
+    with reading():
+        for _ in pool.map(lambda task: _fill(*task), tasks):
+            pass
+    return [one.result() for one in filled]
 
 
-def changed(found: str) -> Unavailable:
-    """The error for files that were not left alone while they were read."""
-    return Unavailable(
-        "a source changed while it was being read", found, "run again when its files are complete"
-    )
+def _filled(arrow: pa.DataType, wanted: AllWanted) -> Filled:
+    if is_number(arrow):
+        return Numbers(arrow, wanted.missing)
+    return Pieces(arrow, wanted.missing, wanted.at)
 
 
-def _schema(file: str) -> pa.Schema:
-    try:
-        return pq.read_schema(file)
-    except (OSError, pa.ArrowException) as error:
-        raise changed(str(error)) from error
+def _shares(columns: _Columns) -> list[_Columns]:
+    """Columns to read at once, no more than some, about as many each time."""
+    count = -(-len(columns) // _COLUMNS_AT_ONCE)
+    return [columns[start::count] for start in range(count)]
+
+
+def _fill(wanted: Wanted, columns: _Columns) -> None:
+    """Read a row group's columns and hand on the wanted rows."""
+    names = list(dict.fromkeys(name for name, _ in columns))
+    for piece, first, row, at in _slices(wanted, names):
+        for name, filled in columns:
+            filled.put(first, piece.column(name), row, at)
+
+
+def _slices(
+    wanted: Wanted, names: list[str]
+) -> Iterator[tuple[pa.Table | pa.RecordBatch, int, Int64s, Int64s]]:
+    """Rows that lie together and the wanted ones of them: those of a small row group at once."""
+    group = wanted.group
+    with group.open() as file:
+        if group.rows <= _SMALL_ROWS:
+            table = file.read_row_group(group.number, names, use_threads=False)
+            yield table, wanted.first, wanted.row, wanted.at
+            return
+        start = 0
+        for batch in file.iter_batches(_SLICE_ROWS, [group.number], names, use_threads=False):
+            low, high = np.searchsorted(wanted.row, [start, start + batch.num_rows])
+            if low < high:
+                yield batch, wanted.first + low, wanted.row[low:high] - start, wanted.at[low:high]
+            start += batch.num_rows
 
 
 def _plain(schema: pa.Schema, column: HistoryColumn) -> bool:
@@ -116,67 +150,3 @@ def _widens(stored: pa.DataType, wanted: pa.DataType) -> bool:
     if whole or (pa.types.is_floating(stored) and pa.types.is_floating(wanted)):
         return bool(stored.bit_width <= wanted.bit_width)
     return False
-
-
-def _wanted_groups(files: Sequence[str], positions: Int64s) -> Iterator[_Group]:
-    for number, file in enumerate(files):
-        start, end = np.searchsorted(positions, [number << FILE_SHIFT, (number + 1) << FILE_SHIFT])
-        if start < end:
-            yield from _groups_of(file, positions[start:end] - (number << FILE_SHIFT))
-
-
-def _groups_of(file: str, rows: Int64s) -> Iterator[_Group]:
-    try:
-        metadata = pq.read_metadata(file)
-    except (OSError, pa.ArrowException) as error:
-        raise changed(str(error)) from error
-    sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
-    edges = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-    if rows[-1] >= edges[-1]:
-        raise changed(f"{Path(file).name} has only {edges[-1]} rows now")
-    bounds = np.searchsorted(rows, edges)
-    for group, (start, end) in enumerate(pairwise(bounds)):
-        if start < end:
-            yield _Group(file, metadata, group, rows[start:end] - edges[group])
-
-
-def _read(group: _Group, columns: list[str]) -> list[pa.RecordBatch]:
-    """The wanted rows of a row group, in parts."""
-    found, start = [], 0
-    small = group.metadata.row_group(group.number).total_byte_size <= _SMALL_BYTES
-    buffer = 0 if small else _BUFFER_BYTES
-    with pq.ParquetFile(
-        group.file, metadata=group.metadata, pre_buffer=False, buffer_size=buffer
-    ) as file:
-        for batch in _parts(file, group, columns, small):
-            low, high = np.searchsorted(group.rows, [start, start + batch.num_rows])
-            if low < high:
-                found.append(_take(batch, group.rows[low:high] - start))
-            start += batch.num_rows
-    return found
-
-
-def _parts(
-    file: pq.ParquetFile, group: _Group, columns: list[str], small: bool
-) -> Iterator[pa.RecordBatch]:
-    """A small row group at once, which is faster; a large one some rows at a time."""
-    if small:
-        yield from file.read_row_group(group.number, columns, use_threads=False).to_batches()
-        return
-    yield from file.iter_batches(_PART_ROWS, [group.number], columns, use_threads=False)
-
-
-def _take(batch: pa.RecordBatch, rows: Int64s) -> pa.RecordBatch:
-    """Some rows of a batch; numbers without nulls by numpy, which needs half the time for them."""
-    places = int64s(rows)
-    arrays = [
-        arrow_of(numpy_of(column)[rows], column.type)
-        if not column.null_count and _is_number(column.type)
-        else column.take(places)
-        for column in batch.columns
-    ]
-    return pa.record_batch(arrays, names=batch.schema.names)
-
-
-def _is_number(arrow: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(arrow) or pa.types.is_floating(arrow))

@@ -41,15 +41,25 @@ class Engine(Protocol):
         `Refused` for what reads or writes anything else."""
         ...
 
+    def read_query(self, sql: str) -> AbstractContextManager[pa.RecordBatchReader]:
+        """The same rows in batches, never all in memory. Raises what `query` does, while the rows
+        are read too."""
+        ...
+
     def read(
         self, source: Source, columns: Sequence[str] | None = None
     ) -> AbstractContextManager[pa.RecordBatchReader]:
-        """The rows of a source as they are, in batches; `columns` are the source's own names."""
+        """The rows of a source as they are, in batches; `columns` are the source's own names.
+
+        Raises, while the rows are read too, `Unavailable` for files that are gone or changed and
+        `Invalid` for columns that are not there.
+        """
         ...
 
     def mark(self, source: Source) -> str | None:
         """A text that is another as soon as what the source gives may be another; None where
-        nothing can be said, as of a query that asks for the clock. Raises `NotFound`."""
+        nothing can be said, as of a query that asks for the clock, or of files changed so lately
+        that another change might not show. Raises `NotFound`."""
         ...
 
     def as_of(

@@ -8,9 +8,9 @@ the newest row is kept: the cost is n log m for n history rows and m spine rows,
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Int64s = npt.NDArray[np.int64]
+from warehouse.engines.parts import Asked, Int64s
+
 _BITS = 62
 
 
@@ -54,17 +54,24 @@ class SpineOrder:
         same = (slots < self.count) & ((self.marks[inside] ^ marks) >> self.bits == 0)
         return np.where(same, slots, -1)
 
+    def asked(self) -> Asked:
+        """The spine rows in this order."""
+        codes = self.marks >> self.bits
+        keys = int(codes.max(initial=-1)) + 1
+        return Asked(self.rows, self.order, codes, self.times, keys)
+
     def groups(self) -> Int64s:
         """For each row in order the number of its key, counted from 0 upwards."""
         codes = self.marks >> self.bits
         return np.cumsum(np.diff(codes, prepend=codes[:1]) != 0)
 
 
-def order_spine(rows: int, positions: Int64s, codes: Int64s, times: Int64s, low: int) -> SpineOrder:
-    """Order the spine rows at `positions`, of which key codes (≥ 0) and times are known.
+def order_spine(asked: Asked, low: int) -> SpineOrder:
+    """Order the spine rows that ask for something.
 
     `low` is no later than any history row to come, where that is known: it spares work later.
     """
+    codes, times = asked.codes, asked.times
     low, ranks = min(low, int(times.min(initial=low))), None
     bits = (int(times.max(initial=low)) - low).bit_length()
     if bits + int(codes.max(initial=0)).bit_length() > _BITS:
@@ -75,4 +82,4 @@ def order_spine(rows: int, positions: Int64s, codes: Int64s, times: Int64s, low:
         moments = times - low
     marks = (codes << bits) | moments
     sort = np.argsort(marks)
-    return SpineOrder(rows, positions[sort], times[sort], marks[sort], bits, low, ranks)
+    return SpineOrder(asked.rows, asked.at[sort], times[sort], marks[sort], bits, low, ranks)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse.engines.arrays import int64s, numpy_of, where_true
-from warehouse.engines.slots import Int64s
+from warehouse.engines.parts import Int64s
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,11 @@ class SpineKeys:
     table: pa.Table | None = None
     least: int = 0
     greatest: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many codes there are, of which the spine may lack some."""
+        return self.greatest - self.least + 1 if self.table is None else self.table.num_rows
 
 
 def encode_keys(keys: Sequence[pa.ChunkedArray], known: pa.ChunkedArray, spread: int) -> SpineKeys:

@@ -1,0 +1,95 @@
+"""Matching history that comes in order of time, against plain loops over it."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from warehouse.engines.counting_sort import sort_by_code, sort_by_time
+from warehouse.engines.parts import Asked, Int64s, Part
+from warehouse.engines.rising import NotRising, RisingRows, by_time, match_within
+
+KEYS, TIMES = 3, 5
+rows = st.tuples(st.integers(0, TIMES), st.integers(0, KEYS - 1))
+quick = settings(max_examples=200, deadline=None)
+
+
+def ints(values: Any) -> Int64s:
+    return np.array(list(values), dtype=np.int64)
+
+
+def parts_of(history: list[tuple[int, int]], cuts: list[int]) -> list[Part]:
+    """The history cut into parts; positions count its rows."""
+    edges = [0, *sorted(min(cut, len(history)) for cut in cuts), len(history)]
+    return [
+        Part(ints(c for _, c in history[a:b]), ints(t for t, _ in history[a:b]), np.arange(a, b))
+        for a, b in itertools.pairwise(edges)
+        if a < b
+    ]
+
+
+def matched(parts: list[Part], spine: list[tuple[int, int]]) -> list[tuple[int, bool]]:
+    """The position found for each spine row, and whether it was said to be tied."""
+    asked = Asked(
+        len(spine),
+        np.arange(len(spine)),
+        ints(c for _, c in spine),
+        ints(t for t, _ in spine),
+        KEYS,
+    )
+    ordered = by_time(asked)
+    rising = RisingRows(ordered)
+    for part in parts:
+        rising.offer(match_within(ordered, part))
+    found = rising.found()
+    answers = zip(found.asked.at, found.position.tolist(), found.tied.tolist(), strict=True)
+    return [(position, tied) for _, position, tied in sorted(answers, key=lambda one: one[0])]
+
+
+@quick
+@given(
+    history=st.lists(rows, max_size=20).map(lambda found: sorted(found, key=lambda row: row[0])),
+    cuts=st.lists(st.integers(0, 20), max_size=4),
+    spine=st.lists(rows, min_size=1, max_size=12),
+)
+def test_each_row_takes_the_newest_of_its_key_and_knows_of_ties(
+    history: list[tuple[int, int]], cuts: list[int], spine: list[tuple[int, int]]
+) -> None:
+    for (time, code), (position, tied) in zip(
+        spine, matched(parts_of(history, cuts), spine), strict=True
+    ):
+        seen = [event for event, key in history if key == code and event <= time]
+        if not seen:
+            assert (position, tied) == (-1, False)
+            continue
+        assert history[position] == (max(seen), code)
+        assert tied == (seen.count(max(seen)) > 1)
+
+
+@quick
+@given(history=st.lists(rows, max_size=12), spine=st.lists(rows, min_size=1, max_size=6))
+def test_rows_of_one_part_come_in_any_order(
+    history: list[tuple[int, int]], spine: list[tuple[int, int]]
+) -> None:
+    ordered = sorted(history, key=lambda row: row[0])
+    found = matched(parts_of(history, []), spine)
+    right = matched(parts_of(ordered, []), spine)
+    assert [history[p] if p >= 0 else None for p, _ in found] == [
+        ordered[p] if p >= 0 else None for p, _ in right
+    ]
+
+
+def test_a_part_before_an_earlier_one_is_refused() -> None:
+    with pytest.raises(NotRising):
+        matched(parts_of([(2, 0), (1, 0)], [1]), [(3, 0)])
+
+
+@quick
+@given(values=st.lists(st.integers(0, 1 << 40) | st.integers(0, 3), max_size=30))
+def test_counting_orders_as_sorting_does(values: list[int]) -> None:
+    right = np.argsort(ints(values), kind="stable").tolist()
+    assert sort_by_code(ints(values)).tolist() == right
+    assert sort_by_time(ints(values) - (1 << 39)).tolist() == right

@@ -1,0 +1,93 @@
+"""Row groups of Parquet files: where their rows lie, and what to say when files did not stay."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from registry.kernel.errors import Unavailable
+
+FILE_SHIFT = 40
+"""A position is the file's number, shifted by this, and the row's number in it."""
+
+_BUFFER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroup:
+    """The `number`th row group of a file; its first row's position is `start`."""
+
+    file: str
+    metadata: pq.FileMetaData
+    number: int
+    start: int
+    rows: int
+
+    @contextmanager
+    def open(self) -> Iterator[pq.ParquetFile]:
+        """The file, read a megabyte at a time, so that memory goes with what is decoded."""
+        with pq.ParquetFile(
+            self.file, metadata=self.metadata, pre_buffer=False, buffer_size=_BUFFER_BYTES
+        ) as file:
+            yield file
+
+
+def row_groups(files: Sequence[str]) -> list[RowGroup]:
+    """The row groups of all files that have rows, in order of position. Raises `Unavailable`."""
+    found = []
+    for number, file in enumerate(files):
+        metadata = _metadata(file)
+        start = number << FILE_SHIFT
+        for group in range(metadata.num_row_groups):
+            rows = metadata.row_group(group).num_rows
+            if rows:
+                found.append(RowGroup(file, metadata, group, start, rows))
+            start += rows
+    return found
+
+
+def schemas(files: Sequence[str]) -> list[pa.Schema]:
+    """The columns of each file as Arrow has them. Raises `Unavailable`."""
+    return [_metadata(file).schema.to_arrow_schema() for file in files]
+
+
+@contextmanager
+def unchanged(files: Sequence[str]) -> Iterator[None]:
+    """Raise `Unavailable` when a file was changed, replaced or removed before the end."""
+    before = _identities(files)
+    yield
+    if _identities(files) != before:
+        raise changed(f"the files of {Path(files[0]).parent.name} are not what they were")
+
+
+def changed(found: str) -> Unavailable:
+    """The error for files that were not left alone while they were read."""
+    return Unavailable(
+        "a source changed while it was being read", found, "run again when its files are complete"
+    )
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Turn what Arrow raises for files that are gone or other than their metadata."""
+    try:
+        yield
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise changed(str(error)) from error
+
+
+def _metadata(file: str) -> pq.FileMetaData:
+    with reading():
+        return pq.read_metadata(file)
+
+
+def _identities(files: Sequence[str]) -> list[tuple[int, int, int]]:
+    try:
+        found = [os.stat(file) for file in files]  # noqa: PTH116 (texts, as the engine has them)
+    except OSError as error:
+        raise changed(str(error)) from error
+    return [(one.st_ino, one.st_size, one.st_mtime_ns) for one in found]

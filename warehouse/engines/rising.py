@@ -1,0 +1,149 @@
+"""The newest history row of each spine row where history comes in order of time. Pure numpy.
+
+Then nothing of history is sorted: per key the last row so far is kept, which answers the spine rows
+between two parts, and those inside a part's time are set against the part's rows of their keys. The
+cost is a few passes over history, and a sort of the spine; the memory goes with spine and keys.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from warehouse.engines.counting_sort import sort_by_code, sort_by_time
+from warehouse.engines.parts import Asked, Bools, Found, Int64s, Part
+
+
+class NotRising(Exception):
+    """A part holds a time before one that came in an earlier part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A part in order of time, and what it holds for the spine rows `start` to `end`, by time.
+
+    The spine rows `at` take the part's rows `row`, the others of them nothing. `twins` marks rows
+    that share key and time with another row of the part; None where no two times meet.
+    """
+
+    part: Part
+    start: int
+    end: int
+    at: Int64s
+    row: Int64s
+    twins: Bools | None
+
+
+def by_time(asked: Asked) -> Asked:
+    """The spine rows in order of time."""
+    order = sort_by_time(asked.times)
+    return Asked(asked.rows, asked.at[order], asked.codes[order], asked.times[order], asked.keys)
+
+
+def match_within(spine: Asked, part: Part) -> Matched:
+    """Set a part that has rows against the spine rows from its first event to before its last,
+    whose time a later part may share. `spine` is `by_time`'s; safe to run in threads."""
+    part = _rising(part)
+    start, end = np.searchsorted(spine.times, part.event[[0, -1]], side="left").tolist()
+    codes, times = spine.codes[start:end], spine.times[start:end]
+    wanted = np.zeros(spine.keys, dtype=bool)
+    wanted[codes] = True
+    chosen = np.flatnonzero(wanted[part.codes])
+    newest = newest_before(part.codes[chosen], part.event[chosen], codes, times)
+    found = np.flatnonzero(newest >= 0)
+    return Matched(part, start, end, start + found, chosen[newest[found]], _twins(part, spine.keys))
+
+
+def newest_before(codes: Int64s, event: Int64s, asked: Int64s, times: Int64s) -> Int64s:
+    """For each (code, time) asked for, the last row of its code with event ≤ time, -1 for none.
+
+    `event` and `times` rise; codes are not negative.
+    """
+    count = len(event)
+    merged = np.argsort(np.concatenate([event, times]), kind="stable")  # two runs: a merge
+    merged_codes = np.concatenate([codes, asked])[merged]
+    sort = sort_by_code(merged_codes)
+    source, sorted_codes = merged[sort], merged_codes[sort]
+    is_row = source < count
+    row = np.maximum.accumulate(np.where(is_row, np.arange(len(sort)), -1))
+    spines = np.flatnonzero(~is_row)
+    row = row[spines]
+    own = (row >= 0) & (sorted_codes[row] == sorted_codes[spines])
+    found = np.full(len(times), -1, dtype=np.int64)
+    found[source[spines[own]] - count] = source[row[own]]
+    return found
+
+
+class RisingRows:
+    """Answers spine rows, which are `by_time`'s, while matched parts are offered in order of time.
+
+    Positions are kept as stamps: twice the position, and one where the row shares its key and time
+    with another.
+    """
+
+    def __init__(self, spine: Asked) -> None:
+        self.spine = spine
+        self.stamps = np.full(len(spine.at), -1, dtype=np.int64)
+        self.event = np.zeros(len(spine.at), dtype=np.int64)
+        self.answered = 0
+        self.last_stamp = np.full(spine.keys, -1, dtype=np.int64)
+        self.last_event = np.zeros(spine.keys, dtype=np.int64)
+        self.latest: int | None = None
+
+    def offer(self, matched: Matched) -> None:
+        """Take the next part in. Raises `NotRising`."""
+        part, first = matched.part, int(matched.part.event[0])
+        if self.latest is not None and first < self.latest:
+            raise NotRising
+        stamps = part.position << 1
+        if matched.twins is not None:
+            stamps |= matched.twins
+        if first == self.latest:
+            self._mark_edge(part, stamps)
+        self._answer_until(matched.end)
+        self.stamps[matched.at] = stamps[matched.row]
+        self.event[matched.at] = part.event[matched.row]
+        self.last_stamp[part.codes] = stamps
+        self.last_event[part.codes] = part.event
+        self.latest = int(part.event[-1])
+
+    def found(self) -> Found:
+        """What every spine row takes, after the last part."""
+        self._answer_until(len(self.stamps))
+        tied = (self.stamps >= 0) & (self.stamps & 1 == 1)
+        return Found(self.spine, self.stamps >> 1, self.event, self.event, tied)
+
+    def _answer_until(self, end: int) -> None:
+        """Answer the rows up to `end` by what earlier parts held."""
+        rows = slice(self.answered, max(end, self.answered))
+        codes = self.spine.codes[rows]
+        self.stamps[rows] = self.last_stamp[codes]
+        self.event[rows] = self.last_event[codes]
+        self.answered = rows.stop
+
+    def _mark_edge(self, part: Part, stamps: Int64s) -> None:
+        """Mark rows of a part's first time that share it with a row of an earlier part."""
+        count = int(np.searchsorted(part.event, part.event[0], side="right"))
+        codes = part.codes[:count]
+        stamps[:count] |= (self.last_stamp[codes] >= 0) & (self.last_event[codes] == self.latest)
+
+
+def _rising(part: Part) -> Part:
+    """The part's rows in order of their events."""
+    if (part.event[1:] >= part.event[:-1]).all():
+        return part
+    sort = np.argsort(part.event, kind="stable")
+    return Part(part.codes[sort], part.event[sort], part.position[sort])
+
+
+def _twins(part: Part, keys: int) -> Bools | None:
+    same = part.event[1:] == part.event[:-1]
+    if not same.any():
+        return None
+    runs = np.concatenate([[0], np.cumsum(~same)])
+    pairs = runs * keys + part.codes
+    sort = np.argsort(pairs)
+    equal = pairs[sort[1:]] == pairs[sort[:-1]]
+    twins = np.zeros(len(pairs), dtype=bool)
+    twins[sort[1:][equal]] = True
+    twins[sort[:-1][equal]] = True
+    return twins
