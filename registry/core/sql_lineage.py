@@ -13,7 +13,7 @@ from sqlglot import exp
 from registry.core.sql_blocks import Block, Union, Unsupported, output_names
 from registry.core.sql_build import build
 from registry.core.sql_emit import emit
-from registry.core.sql_text import NotParsed, parsed, print_tree, whole_text
+from registry.core.sql_text import NotParsed, deep_queries, parsed, print_tree, whole_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ def followed(query: str) -> Followed:
 
 
 @lru_cache(maxsize=65536)
+@deep_queries()
 def column_text(query: str, columns: tuple[str, ...]) -> str:
     """Canonical SQL that gives these output columns of the query, in this order.
 
@@ -42,7 +43,7 @@ def column_text(query: str, columns: tuple[str, ...]) -> str:
     if not isinstance(built, str):
         try:
             return print_tree(emit(built, [name.lower() for name in columns]))
-        except Unsupported:
+        except (Unsupported, RecursionError):
             pass
     return f"{whole_text(query)} -- whole, for {', '.join(columns)}"
 
@@ -100,6 +101,7 @@ def _seen(cte: exp.CTE, table: exp.Table, clause: exp.With) -> bool:
 
 
 @lru_cache(maxsize=4096)
+@deep_queries()
 def _built(query: str) -> Block | Union | str:
     """The blocks of a query, or why there are none. Shared by all columns: never changed."""
     try:

@@ -6,7 +6,9 @@ Identifiers are compared without case, as DuckDB does, quoted or not.
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 import sqlglot
@@ -55,6 +57,21 @@ _COMMENT = re.compile(rf"{_QUOTED}|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _PATH = re.compile(r"[./\\]")
 
 
+_FRAMES = 10_000
+
+
+@contextmanager
+def deep_queries() -> Iterator[None]:
+    """Let queries be nested deeply, whatever calls this from how deep: what a definition is must
+    not hang on the caller. Beyond that `RecursionError` is raised."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _FRAMES))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
 class NotParsed(Exception):
     """The text is not one query in SQL that can be read; says why."""
 
@@ -82,7 +99,7 @@ def whole_text(query: str) -> str:
     """One spelling of a whole query that lineage cannot follow: re-printed, else spaces evened."""
     try:
         return parsed(query).sql(dialect=DIALECT, comments=False)
-    except NotParsed:
+    except (NotParsed, RecursionError):
         bare = without_comments(query)
         return _SPACE.sub(lambda match: match.group(1) or " ", bare).strip()
 
@@ -200,8 +217,9 @@ def _parenthesised(node: exp.Expr) -> exp.Expr:
     for child in list(node.iter_expressions()):
         changed = _parenthesised(child)
         if isinstance(changed, _OPERATORS) and not isinstance(node, _DELIMITING):
-            changed = exp.Paren(this=changed.copy())
-        if changed is not child:
+            hole = child.replace(exp.Placeholder())  # no copy: it would be one at every depth
+            hole.replace(exp.Paren(this=changed))
+        elif changed is not child:
             child.replace(changed)
     return node
 
