@@ -82,13 +82,39 @@ class EvaluatedQueries:
 
 def mark_of(engine: str, query: str, files: Iterable[str]) -> str:
     """The digest that stands for a query's answer: the query, the engine, and each file's path,
-    size and time of change. Raises `FileNotFoundError` when a file is gone."""
-    return digest([engine, query, [_identity(file) for file in files]])
+    size, number and times of change. A file that is gone has none: reading it will tell."""
+    return _mark(engine, query, [(file, _looked_at(file)) for file in files])
 
 
-def _identity(file: str) -> list[str]:
-    found = os.stat(file)  # noqa: PTH116 (a text, as the engine has it)
-    return [file, str(found.st_size), str(found.st_mtime_ns)]
+def lasting_mark(engine: str, query: str, files: Iterable[str]) -> str | None:
+    """The same for those who keep it: None when a file changed within `_TICK_SECONDS`, or in the
+    future by our clock, since it might change again and bear the same time; or is gone."""
+    found = [(file, _looked_at(file)) for file in files]
+    settled = time.time() - _TICK_SECONDS
+    if any(one is None or max(one.st_mtime, one.st_ctime) > settled for _, one in found):
+        return None
+    return _mark(engine, query, found)
+
+
+_TICK_SECONDS = 2.1  # the coarsest clock of a file system (FAT)
+
+
+def _looked_at(file: str) -> os.stat_result | None:
+    try:
+        return os.stat(file)  # noqa: PTH116 (a text, as the engine has it)
+    except FileNotFoundError:
+        return None
+
+
+def _mark(engine: str, query: str, files: Iterable[tuple[str, os.stat_result | None]]) -> str:
+    return digest([engine, query, [[file, *_identity(found)] for file, found in files]])
+
+
+def _identity(found: os.stat_result | None) -> list[str]:
+    """The time of change (ctime) cannot be set by whoever copies a file over and keeps its date."""
+    if found is None:
+        return []
+    return [str(n) for n in (found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)]
 
 
 def _write(evaluate: Evaluate, file: Path) -> None:

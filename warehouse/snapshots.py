@@ -58,14 +58,14 @@ class SnapshotStore:
                     content.update(batch)
                     writer.write_batch(batch, row_group_size=ROW_GROUP_ROWS)
             digest = content.digest()
-            path = self._path(digest)
+            path = self.path(digest)
             if not self._has(path, content.rows):
                 self._place(file, path)
         return Snapshot(digest, content.rows, path)
 
     def find(self, digest: str) -> Snapshot:
         """The snapshot of that digest; raises `NotFound` when it is not (or no longer) here."""
-        path = self._path(digest)
+        path = self.path(digest)
         if not path.is_file():
             raise NotFound("snapshot", short(digest), hint=f"looked in {self.folder}")
         return Snapshot(digest, pq.read_metadata(path).num_rows, path)
@@ -131,10 +131,11 @@ class SnapshotStore:
     def _unreferenced(
         self, paths: "Collection[Path] | Iterator[Path]", referenced: Collection[str]
     ) -> list[Path]:
-        kept = {self._path(digest) for digest in referenced}
+        kept = {self.path(digest) for digest in referenced}
         return [path for path in paths if path not in kept and not path.name.startswith(_NEW)]
 
-    def _path(self, digest: str) -> Path:
+    def path(self, digest: str) -> Path:
+        """Where the snapshot of that digest lies, if it is here."""
         return self.folder / f"{digest.removeprefix('sha256:')}.parquet"
 
     @contextmanager

@@ -6,7 +6,7 @@ is what the property tests do. SQL is beyond it.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -67,6 +67,9 @@ class InMemoryEngine:
         return {name: table.schema for name, table in self.content.items()}
 
     def query(self, sql: str) -> pa.Table:
+        raise Misuse("the in-memory warehouse knows no SQL", sql)
+
+    def read_query(self, sql: str) -> AbstractContextManager[pa.RecordBatchReader]:
         raise Misuse("the in-memory warehouse knows no SQL", sql)
 
     def mark(self, source: Source) -> str | None:
