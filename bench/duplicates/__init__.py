@@ -1,0 +1,1 @@
+"""The examination of duplicate detection, through `fieldhouse check` itself."""
