@@ -22,7 +22,7 @@ OUTSIDE_MAX_AGE = "OUTSIDE_MAX_AGE"
 INVALID = "INVALID"
 
 
-class Column(msgspec.Struct, frozen=True, eq=False):
+class Column(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One feature's answers, a row each, in the order of the request.
 
     `wire` are wire values (`featureserver.values`); `marks` are statuses, or None when all are
@@ -59,37 +59,63 @@ class Column(msgspec.Struct, frozen=True, eq=False):
         return [instant_of(event) if event else None for event in self.events]
 
 
-def settle(view: PlannedView, decoded: Decoded, now_micros: int) -> list[Column]:
-    """The columns of one view's features. Raises `Refused` for stale values under "refuse"."""
+class Block(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """The answers of features whose values come from the same rows: those of one view.
+
+    `wire` and `marks` are a `Column`'s, one per feature; `marks` None means that all are PRESENT.
+    `numbers` means that every value is a float, none of them None.
+    """
+
+    features: Sequence[PlannedFeature]
+    wire: Sequence[Sequence[Any]]
+    marks: Sequence[list[str] | None] | None
+    events: Sequence[int]
+    numbers: bool = False
+
+    def columns(self) -> list[Column]:
+        """The same, a column each."""
+        marks = [None] * len(self.features) if self.marks is None else self.marks
+        return [
+            Column(feature, values, statuses, self.events)
+            for feature, values, statuses in zip(self.features, self.wire, marks, strict=True)
+        ]
+
+
+def block_of(column: Column) -> Block:
+    """A column alone."""
+    return Block((column.feature,), (column.wire,), (column.marks,), column.events)
+
+
+def settle(view: PlannedView, decoded: Decoded, now_micros: int) -> Block:
+    """The answers of one view's features. Raises `Refused` for stale values under "refuse"."""
     marks = row_marks(decoded, view.ttl_micros, now_micros)
     events = decoded.events
     if marks is None and not decoded.nulls and not view.quarantined:
-        return [
-            Column(feature, values, None, events)
-            for feature, values in zip(view.features, decoded.columns, strict=True)
-        ]
+        return Block(view.features, decoded.columns, None, events, view.floats)
     stale = [] if marks is None else [i for i, m in enumerate(marks) if m == OUTSIDE_MAX_AGE]
-    return [
-        _column(feature, values, marks, events, stale, decoded.nulls.get(index))
+    settled = [
+        _settled(feature, values, marks, stale, decoded.nulls.get(index))
         for index, (feature, values) in enumerate(zip(view.features, decoded.columns, strict=True))
     ]
+    return Block(view.features, [v for v, _ in settled], [m for _, m in settled], events)
 
 
-def settle_as_feast(view: PlannedView, decoded: Decoded) -> list[Column]:
-    """The columns as Feast's own server has them: what is stored whatever its age, null where
+def settle_as_feast(view: PlannedView, decoded: Decoded) -> Block:
+    """The answers as Feast's own server has them: what is stored whatever its age, null where
     nothing is, and always PRESENT. Quarantine is obeyed all the same."""
-    columns = zip(view.features, decoded.columns, strict=True)
-    settled = [_column(f, values, None, decoded.events, [], None) for f, values in columns]
-    return [Column(c.feature, c.wire, None, c.events) for c in settled]
+    pairs = zip(view.features, decoded.columns, strict=True)
+    wire = [_settled(feature, values, None, [], None)[0] for feature, values in pairs]
+    return Block(view.features, wire, None, decoded.events)
 
 
-def stand_ins(view: PlannedView, count: int) -> list[Column] | None:
+def stand_ins(view: PlannedView, count: int) -> Block | None:
     """Defaults in place of rows that cannot be read now; None unless every feature allows that by
     policy "default"."""
-    if any(f.staleness != "default" or f.default is None for f in view.features):
+    features = view.features
+    if any(f.staleness != "default" or f.default is None for f in features):
         return None
-    marks, events = [INVALID] * count, [0] * count
-    return [Column(f, [f.default] * count, marks, events) for f in view.features]
+    marks = [[INVALID] * count] * len(features)
+    return Block(features, [[f.default] * count for f in features], marks, [0] * count)
 
 
 def row_marks(decoded: Decoded, ttl_micros: int | None, now_micros: int) -> list[str] | None:
@@ -117,17 +143,16 @@ def _row_mark(mark: int, event: int, oldest: int | None) -> str:
     return PRESENT if oldest is None or event >= oldest else OUTSIDE_MAX_AGE
 
 
-def _column(
+def _settled(
     feature: PlannedFeature,
     values: Sequence[Any],
     marks: list[str] | None,
-    events: Sequence[int],
     stale: list[int],
     nulls: list[int] | None,
-) -> Column:
+) -> tuple[Sequence[Any], list[str] | None]:
     """Work here grows with the rows that are stale or null; the others are shared as they are."""
     if feature.quarantined and feature.staleness != "last":
-        return _quarantined(feature, values, marks, events)
+        return _quarantined(feature, values, marks)
     if nulls:
         marks = [PRESENT] * len(values) if marks is None else marks.copy()
         for row in nulls:
@@ -138,7 +163,7 @@ def _column(
         values = list(values)
         for row in stale:
             values[row] = stand_in
-    return Column(feature, values, marks, events)
+    return values, marks
 
 
 def stale_value(feature: PlannedFeature) -> Any:
@@ -153,13 +178,9 @@ def stale_value(feature: PlannedFeature) -> Any:
 
 
 def _quarantined(
-    feature: PlannedFeature,
-    values: Sequence[Any],
-    marks: list[str] | None,
-    events: Sequence[int],
-) -> Column:
+    feature: PlannedFeature, values: Sequence[Any], marks: list[str] | None
+) -> tuple[list[Any], list[str]]:
     stand_in = feature.default if feature.staleness == "default" else None
     rows = marks if marks is not None else [PRESENT] * len(values)
     statuses = [NOT_FOUND if mark == NOT_FOUND else INVALID for mark in rows]
-    answered = [None if mark == NOT_FOUND else stand_in for mark in statuses]
-    return Column(feature, answered, statuses, events)
+    return [None if mark == NOT_FOUND else stand_in for mark in statuses], statuses

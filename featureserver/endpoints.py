@@ -157,11 +157,10 @@ class OnlineFeatures:
         count = result.count
         self._lookup.usage.note(result.plan, asked.caller, count)
         self._tally.rows += count
-        seen: Any = None
-        for column in result.columns:
-            if column.marks is not None:
-                seen = column.marks
-                self._tally.invalid += seen.count("INVALID")
+        for block in result.blocks:
+            for marks in block.marks or ():
+                if marks is not None:
+                    self._tally.invalid += marks.count("INVALID")
 
     def _headers(self, result: LookupResult, asked: AskedFor, body: bytes) -> Headers:
         plans = self._lookup.plans

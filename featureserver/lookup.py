@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from featureserver.answer import (
     OUTSIDE_MAX_AGE,
+    Block,
     Column,
+    block_of,
     settle,
     settle_as_feast,
     stand_ins,
@@ -31,9 +34,10 @@ from registry.kernel.types import NUMERIC
 Entities = Mapping[str, Sequence[Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LookupResult:
-    """n rows of answers: the entities as given, then one `Column` per feature in request order.
+    """n rows of answers: the entities as given, then the features in request order, as `blocks`
+    of those that lie in the same rows, or as one `Column` each.
 
     `degraded` means that the store did not answer and all values are defaults, by policy.
     """
@@ -41,8 +45,12 @@ class LookupResult:
     plan: Plan
     at: datetime
     entities: Mapping[str, list[Any]]
-    columns: tuple[Column, ...]
+    blocks: Sequence[Block]
     degraded: bool = False
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        return tuple(column for block in self.blocks for column in block.columns())
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -225,7 +233,7 @@ def answer(
     `feast_answers` gives what Feast's own server would: see `answer.settle_as_feast`.
     """
     plan, count, now_micros = question.plan, question.count, micros_of(now)
-    columns: list[Column] = []
+    blocks: list[Block] = []
     at = 0
     for view, nulls in zip(plan.views, question.nulls, strict=True):
         end = at + count - len(nulls)
@@ -236,12 +244,10 @@ def answer(
             for row in nulls:  # ascending, so each lands in its place
                 raw.insert(row, None)
         decoded = view.decoder.decode(raw)
-        columns += (
+        blocks.append(
             settle_as_feast(view, decoded) if feast_answers else settle(view, decoded, now_micros)
         )
-    if plan.transforms:
-        columns += _transformed(question, columns)
-    return LookupResult(plan, now, question.entities, plan.pick(columns))
+    return LookupResult(plan, now, question.entities, _shown(question, blocks))
 
 
 def answer_without(question: Question, now: datetime, error: Unavailable) -> LookupResult:
@@ -249,27 +255,37 @@ def answer_without(question: Question, now: datetime, error: Unavailable) -> Loo
 
     Otherwise raises `error`: nobody is told a value that no policy allows.
     """
-    columns: list[Column] = []
+    blocks: list[Block] = []
     for view in question.plan.views:
         made = stand_ins(view, question.count)
         if made is None:
             raise error
-        columns += made
-    if question.plan.transforms:
-        columns += _transformed(question, columns)
-    picked = question.plan.pick(columns)
-    return LookupResult(question.plan, now, question.entities, picked, degraded=True)
+        blocks.append(made)
+    shown = _shown(question, blocks)
+    return LookupResult(question.plan, now, question.entities, shown, degraded=True)
 
 
-def _transformed(question: Question, columns: list[Column]) -> list[Column]:
+def _shown(question: Question, blocks: list[Block]) -> list[Block]:
+    """The views' blocks and the on-demand views' in the order of the request."""
+    plan = question.plan
+    if plan.transforms:
+        blocks = [*blocks, *_transformed(question, blocks)]
+    if plan.in_order:
+        return blocks
+    columns = [column for block in blocks for column in block.columns()]
+    return [block_of(column) for column in plan.pick(columns)]
+
+
+def _transformed(question: Question, blocks: list[Block]) -> list[Block]:
     """The columns of the on-demand views, in their order."""
     plan, made = question.plan, []
     places = [place for view in plan.views for place in view.places]
+    columns = [column for block in blocks for column in block.columns()]
     by_place = dict(zip(places, columns, strict=True))
     for transform in plan.transforms:
-        outputs = run_transform(transform, by_place, question.entities, question.count)
-        by_place.update(zip(transform.places, outputs, strict=True))
-        made += outputs
+        block = run_transform(transform, by_place, question.entities, question.count)
+        by_place.update(zip(transform.places, block.columns(), strict=True))
+        made.append(block)
     return made
 
 

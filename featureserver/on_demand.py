@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from featureserver.answer import INVALID, NULL_VALUE, PRESENT, Column
+from featureserver.answer import INVALID, NULL_VALUE, PRESENT, Block, Column
 from featureserver.plan import PlannedFeature, PlannedTransform
 from featureserver.values import convert, from_wire, to_wire
 from registry.kernel.errors import Invalid
@@ -17,8 +17,8 @@ def run_transform(
     columns: Mapping[int, Column],
     request: Mapping[str, Sequence[Any]],
     count: int,
-) -> list[Column]:
-    """The output columns, a row each. A row on which the function fails is INVALID, alone.
+) -> Block:
+    """The outputs, a column each. A row on which the function fails is INVALID, alone.
 
     The event time of an output is the oldest of its inputs'.
     """
@@ -28,7 +28,8 @@ def run_transform(
     given.update((name, _typed(name, d, request[name])) for name, d in transform.request_fields)
     results = _results(transform, given, count)
     events = _oldest([columns[place].events for _, place in transform.inputs], count)
-    return [_output(feature, results, events) for feature in transform.outputs]
+    made = [_output(feature, results) for feature in transform.outputs]
+    return Block(transform.outputs, [v for v, _ in made], [m for _, m in made], events)
 
 
 def _typed(name: str, dtype: str, values: Sequence[Any]) -> Sequence[Any]:
@@ -73,14 +74,14 @@ def _rows(
 
 
 def _output(
-    feature: PlannedFeature, results: list[dict[str, Any] | None], events: list[int]
-) -> Column:
+    feature: PlannedFeature, results: list[dict[str, Any] | None]
+) -> tuple[list[Any], list[str]]:
     values = [None if row is None else row[feature.name] for row in results]
     statuses = [
         INVALID if row is None else NULL_VALUE if row[feature.name] is None else PRESENT
         for row in results
     ]
-    return Column(feature, values, statuses, events)
+    return values, statuses
 
 
 def _oldest(events: list[Sequence[int]], count: int) -> list[int]:

@@ -73,6 +73,7 @@ class PlannedView:
     features: tuple[PlannedFeature, ...]
     places: tuple[int, ...]
     quarantined: bool = False
+    floats: bool = False  # all its features are
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +144,13 @@ class Plan:
         holders: tuple[PlannedView | PlannedTransform, ...] = (*self.views, *self.transforms)
         order = [place for one in holders for place in one.places]
         picks = [order.index(place) for place in self.shown]
-        if picks == list(range(len(order))):
-            return tuple
         return itemgetter(*picks) if len(picks) > 1 else lambda columns: (columns[picks[0]],)
+
+    @cached_property
+    def in_order(self) -> bool:
+        """Whether the answer has all columns, in the order in which they are made."""
+        holders: tuple[PlannedView | PlannedTransform, ...] = (*self.views, *self.transforms)
+        return self.shown == tuple(place for one in holders for place in one.places)
 
     @property
     def label(self) -> str:
@@ -320,6 +325,7 @@ class _Building:
             features=features,
             places=tuple(places),
             quarantined=any(feature.quarantined for feature in features),
+            floats=all(feature.floating for feature in features),
         )
 
     def _entities(

@@ -4,15 +4,16 @@ The features of a view share their rows' event times, and mostly their statuses,
 rendered once per answer and reused as raw JSON; the text of an instant is made once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from email.utils import format_datetime
 from functools import lru_cache
+from itertools import repeat
 from math import isfinite
 from typing import Any
 
 import msgspec
 
-from featureserver.answer import PRESENT
+from featureserver.answer import PRESENT, Block
 from featureserver.instants import EPOCH_TEXT, rfc3339
 from featureserver.lookup import LookupResult
 from featureserver.plan import Plan
@@ -22,7 +23,7 @@ _encode = msgspec.json.Encoder().encode
 _INSTANTS_KEPT = 200_000
 
 
-class Result(msgspec.Struct):
+class Result(msgspec.Struct, gc=False):
     """One column of an answer."""
 
     values: Any
@@ -30,7 +31,7 @@ class Result(msgspec.Struct):
     event_timestamps: msgspec.Raw
 
 
-class Answer(msgspec.Struct):
+class Answer(msgspec.Struct, gc=False):
     """The body of an answer."""
 
     results: list[Result]
@@ -57,30 +58,42 @@ def render(result: LookupResult, with_views: bool = False) -> bytes:
     results = [Result(values, present, ever) for values in result.entities.values()]
     times: dict[int, msgspec.Raw] = {}
     marks: dict[int, msgspec.Raw] = {id(None): present}
-    events: Any = None
-    statuses: Any = None
-    time_text, mark_text = ever, present
-    for column in result.columns:
-        if column.events is not events:
-            events = column.events
-            found = times.get(id(events))
-            time_text = times[id(events)] = _times(events) if found is None else found
-        if column.marks is not statuses:
-            statuses = column.marks
-            found = marks.get(id(statuses))
-            made = msgspec.Raw(_encode(statuses)) if found is None else found
-            mark_text = marks[id(statuses)] = made
-        feature, values = column.feature, column.wire
-        # Nulls and zeros add nothing, so they are left out; a huge sum may wrongly say no.
-        if not (feature.floating and isfinite(sum(filter(None, values)))):
-            values = convert(values, feature.as_json)
-        results.append(Result(values, mark_text, time_text))
+    for block in result.blocks:
+        events = block.events
+        told = times.get(id(events))
+        if told is None:
+            told = times[id(events)] = _times(events)
+        statuses = repeat(present) if block.marks is None else _statuses(block.marks, marks)
+        results += map(Result, _values(block), statuses, repeat(told))
     return _encode(Answer(results, _metadata(result.plan, tuple(result.entities), with_views)))
 
 
+def _values(block: Block) -> Sequence[Sequence[Any]]:
+    """The columns as JSON has them. A sum is finite only when every number is; a huge one may
+    wrongly say no."""
+    if block.numbers and isfinite(sum(map(sum, block.wire))):
+        return block.wire
+    return [
+        values
+        if feature.floating and isfinite(sum(filter(None, values)))
+        else convert(values, feature.as_json)
+        for feature, values in zip(block.features, block.wire, strict=True)
+    ]
+
+
+def _statuses(
+    columns: Sequence[list[str] | None], known: dict[int, msgspec.Raw]
+) -> Iterator[msgspec.Raw]:
+    """A list a column, each rendered once; many columns share theirs."""
+    for statuses in columns:
+        told = known.get(id(statuses))
+        if told is None:
+            told = known[id(statuses)] = msgspec.Raw(_encode(statuses))
+        yield told
+
+
 def _times(events: Sequence[int]) -> msgspec.Raw:
-    texts = _instants
-    joined = '","'.join([texts[event] for event in events])
+    joined = '","'.join(map(_instants.__getitem__, events))
     return msgspec.Raw(f'["{joined}"]'.encode()) if events else msgspec.Raw(b"[]")
 
 
