@@ -13,7 +13,7 @@ from registry.core.proposals import Proposal
 from registry.core.published import Published, PublishedView
 from registry.core.readers import Reader
 from registry.core.similarity.likeness import Answer, Keys
-from registry.core.state import FeatureRecord, NamespaceState
+from registry.core.state import FeatureRecord, NamespaceState, ServiceRecord
 from registry.core.value_diff import ValueDiff
 from registry.kernel.settings import Settings
 
@@ -248,6 +248,10 @@ class Transaction(Protocol):
 
     def readers(self, namespace: str) -> Sequence[tuple[str, Reader]]:
         """(`view:feature@version`, reader) of training sets and models."""
+        ...
+
+    def services(self, namespace: str) -> Mapping[str, ServiceRecord]:
+        """A namespace's services by name, without the rest of its state."""
         ...
 
     def known_by_key(self, keys: Sequence[str]) -> Sequence[KnownFeature]:

@@ -11,16 +11,17 @@ from itertools import chain, islice
 import pyarrow as pa
 
 from registry.core.published import PublishedView
-from registry.core.similarity.values import ValueSketch, encode
+from registry.core.similarity.values import ValueSketch, encode, words_in
 from registry.kernel.clock import Clock
 from registry.kernel.types import element_type
 from warehouse.engines.port import Engine
 from warehouse.samples import key_hashes
 
-MAX_KEYS = 256
+MAX_KEYS = 128
 WANTED_PAIRS = 1024
 MONTHS = 4
 WEEKS = 26
+MAX_LABEL = 80
 _ANCHOR = "__anchor"
 
 
@@ -46,10 +47,14 @@ class ValueSketcher:
         entity = entity_of(view)
         sketches = []
         for feature in wanted:
-            kind, column = encode(values.column(feature.name).to_pylist())
+            given = values.column(feature.name).to_pylist()
+            kind, column = encode(given)
             shaped = column.reshape(len(anchors), len(hashes))
             ref = f"{view.name}:{feature.name}@{feature.version}"
-            sketches.append(ValueSketch(ref, entity, hashes, anchors, kind, shaped))
+            words = words_in(kind, given, column)
+            sketches.append(
+                ValueSketch(ref, entity, hashes, anchors, kind, shaped, words, _labels(keys))
+            )
         return sketches
 
     def _keys(self, view: PublishedView) -> tuple[pa.Table, tuple[int, ...]]:
@@ -69,35 +74,38 @@ def entity_of(view: PublishedView) -> str:
 def anchors_before(now: datetime, count: int) -> tuple[datetime, ...]:
     """The first `count` anchors before an instant, ascending.
 
-    First the starts of the last months, then Mondays, then days, all at midnight UTC: fixed points
-    of the calendar, so that sketches made on different days share most of theirs, and fewer keys
-    (more anchors) have all that more keys have.
+    First days of the last months, an hour, a day and a week apart so that a copy that comes later is
+    told by as much; then Mondays, then days, all at noon UTC. They are fixed points of the calendar,
+    so that sketches made on different days share most of theirs, and fewer keys (more anchors) have
+    all that more keys have.
     """
     found = dict.fromkeys(islice(chain(_months(now), _weeks(now), _days(now)), 4 * count + 64))
-    return tuple(sorted(list(found)[:count]))
+    past = [anchor for anchor in found if anchor <= now]
+    return tuple(sorted(past[:count]))
 
 
 def _months(now: datetime) -> Iterator[datetime]:
-    month = _midnight(now).replace(day=1)
+    month = _noon(now).replace(day=1)
     for _ in range(MONTHS):
-        yield month
+        yield from (month, month.replace(day=2), month.replace(day=2, hour=11))
+        yield month.replace(day=8)
         month = (month - timedelta(days=1)).replace(day=1)
 
 
 def _weeks(now: datetime) -> Iterator[datetime]:
-    monday = _midnight(now) - timedelta(days=now.weekday())
+    monday = _noon(now) - timedelta(days=now.weekday())
     yield from (monday - timedelta(weeks=week) for week in range(WEEKS))
 
 
 def _days(now: datetime) -> Iterator[datetime]:
-    day = _midnight(now)
+    day = _noon(now)
     while True:
         yield day
         day -= timedelta(days=1)
 
 
-def _midnight(instant: datetime) -> datetime:
-    return instant.replace(hour=0, minute=0, second=0, microsecond=0)
+def _noon(instant: datetime) -> datetime:
+    return instant.replace(hour=12, minute=0, second=0, microsecond=0)
 
 
 def _spine(keys: pa.Table, anchors: Sequence[datetime]) -> pa.Table:
@@ -106,6 +114,12 @@ def _spine(keys: pa.Table, anchors: Sequence[datetime]) -> pa.Table:
     repeated = pa.concat_tables([keys] * len(anchors))
     times = [anchor for anchor in anchors for _ in range(count)]
     return repeated.append_column(_ANCHOR, pa.array(times, pa.timestamp("us", tz="UTC")))
+
+
+def _labels(keys: pa.Table) -> tuple[str, ...]:
+    """The keys as people know them, in the order of the hashes."""
+    rows = zip(*(column.to_pylist() for column in keys.columns), strict=True)
+    return tuple(", ".join(map(str, row))[:MAX_LABEL] for row in rows)
 
 
 def _sketched(dtype: str) -> bool:

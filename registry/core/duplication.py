@@ -18,10 +18,13 @@ from registry.kernel.canonical import short
 if TYPE_CHECKING:  # numpy is for those who compare values
     from registry.core.similarity.values import ValueSketch
 
+BESIDE = "in this proposal"
+
 
 @dataclass(frozen=True, slots=True)
 class KnownFeature:
-    """A feature that is registered or proposed, as a match shows it."""
+    """A feature that is registered or proposed, as a match shows it. `proposal` is the digest of
+    the open proposal that adds it, where it is in no registry yet."""
 
     ref: str
     namespace: str
@@ -30,6 +33,8 @@ class KnownFeature:
     state: str
     description: str
     expression: str
+    unit: str = ""
+    proposal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ class ProposedFeature:
     def shown(self) -> KnownFeature:
         """The feature as a match shows it, with the proposal that it comes from as its state."""
         state = f"proposed by {self.proposer} in {short(self.proposal)}"
-        return replace(self.known, state=state)
+        return replace(self.known, state=state, proposal=self.proposal)
 
 
 def known_feature(namespace: str, record: FeatureRecord) -> KnownFeature:
@@ -77,6 +82,7 @@ def known_feature(namespace: str, record: FeatureRecord) -> KnownFeature:
         state=record.state,
         description=record.facts.description or "",
         expression=dict(record.facets).get("expression", ""),
+        unit=record.facts.unit or "",
     )
 
 
@@ -93,7 +99,8 @@ def duplicates(
 ) -> list[Duplicate]:
     """Which of the `fresh` features (`view:feature`) repeat a known one or one another.
 
-    Of two fresh ones with the same key the later by name is the one that repeats.
+    Of two fresh ones with the same key the later by name is the one that repeats. A registered
+    feature is named before one beside it, and that before one of another open proposal.
     """
     found: list[Duplicate] = []
     seen: dict[str, CompiledFeature] = {}
@@ -103,13 +110,17 @@ def duplicates(
             k for k in known.get(feature.definition_key, ()) if not _same(k, feature, compiled)
         ]
         earlier = seen.setdefault(feature.definition_key, feature)
+        if earlier is not feature:
+            others.append(new_feature(compiled.namespace, earlier))
         if others:
-            found.append(Duplicate(feature, others[0], others[0].expression))
-        elif earlier is not feature:
-            found.append(
-                Duplicate(feature, _as_known(earlier, compiled.namespace), _shown(earlier))
-            )
+            first = min(others, key=_nearness)
+            found.append(Duplicate(feature, first, first.expression))
     return found
+
+
+def _nearness(other: KnownFeature) -> int:
+    """Registered ones first, then those beside, then those of other proposals."""
+    return 2 if other.proposal else int(other.state == BESIDE)
 
 
 def _same(known: KnownFeature, feature: CompiledFeature, compiled: Compiled) -> bool:
@@ -120,13 +131,15 @@ def _shown(feature: CompiledFeature) -> str:
     return dict(feature.facets).get("expression", "")
 
 
-def _as_known(feature: CompiledFeature, namespace: str) -> KnownFeature:
+def new_feature(namespace: str, feature: CompiledFeature) -> KnownFeature:
+    """A feature of the definitions that are being checked, as a match shows it."""
     return KnownFeature(
         ref=f"{namespace}/{feature.ref}",
         namespace=namespace,
         definition_key=feature.definition_key,
         owner=feature.facts.owner or "",
-        state="in this proposal",
+        state=BESIDE,
         description=feature.facts.description or "",
         expression=_shown(feature),
+        unit=feature.facts.unit or "",
     )

@@ -1,14 +1,16 @@
 """Features with the same values: sketching what is new, and comparing it with what is kept."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from registry.core.apply import apply_plan
 from registry.core.changes import Plan
-from registry.core.compiled import Compiled
-from registry.core.duplication import KnownFeature, ValueMatch, known_feature
+from registry.core.compiled import Compiled, CompiledFeature
+from registry.core.duplication import KnownFeature, ValueMatch, known_feature, new_feature
 from registry.core.publish import publish
 from registry.core.published import Published
+from registry.core.similarity.examples import examples_of, stands_behind
 from registry.core.similarity.facets import set_facets_apart
 from registry.core.similarity.values import ValueEvidence, ValueSketch, compare
 from registry.core.similarity.verdict import Judgement, judge_pair
@@ -18,13 +20,16 @@ from registry.ports import SketchMaker, Transaction
 from registry.service.context import Context
 
 _SAID = ("duplicate", "near-duplicate")
+_Candidate = tuple[KnownFeature, ValueSketch]
 
 
 @dataclass(slots=True)
 class ValueReport:
-    """What the values of new features say, and which views could not be read, by their reason."""
+    """What the values of new features say, the sketches that say it, and which views could not be
+    read, by their reason."""
 
     matches: list[ValueMatch] = field(default_factory=list)
+    sketches: list[ValueSketch] = field(default_factory=list)
     unread: dict[str, str] = field(default_factory=dict)
 
 
@@ -47,24 +52,48 @@ def value_matches(
 ) -> ValueReport:
     """What the values of the plan's new features say; nothing where there is no warehouse.
 
-    The strongest match of each feature alone. A definition that is equal, or differs in a facet
-    alone, is another tier's business and left out.
+    The strongest match of each feature alone, among what is registered, what open proposals add,
+    and what stands beside it. A definition that is equal, or differs in a facet alone, is another
+    tier's business and left out.
     """
     fresh = {
         change.name
         for change in planned.changes
-        if change.object == "feature" and change.aspect == "meaning" and change.action == "add"
+        if change.object == "feature"
+        and change.aspect == "meaning"
+        and change.action in ("add", "change")
     }
     if context.sketches is None or not fresh:
         return ValueReport()
     after = publish(apply_plan(planned, compiled, state, context.clock()), context.clock())
     records = {f"{n}/{r.ref}": (n, r) for n, r in transaction.live_features()}
     report = ValueReport()
+    beside: list[_Candidate] = []
     for sketch in _sketches(context.sketches, after, fresh, report.unread):
-        match = _best_match(sketch, compiled, transaction, records)
+        feature = compiled.features[sketch.ref.split("@")[0]]
+        registered = _registered(sketch, transaction, records)
+        others = chain(registered, beside, _proposed(sketch, transaction))
+        match = _best_match(compiled.namespace, feature, sketch, others)
         if match is not None:
             report.matches.append(match)
+        beside.append((new_feature(compiled.namespace, feature), sketch))
+        report.sketches.append(sketch)
     return report
+
+
+def _registered(
+    sketch: ValueSketch, transaction: Transaction, records: Mapping[str, tuple[str, FeatureRecord]]
+) -> Iterator[_Candidate]:
+    for namespace, other in transaction.sketches(sketch.entity):
+        found = records.get(f"{namespace}/{other.ref}")
+        if found is not None:
+            yield known_feature(*found), other
+
+
+def _proposed(sketch: ValueSketch, transaction: Transaction) -> Iterator[_Candidate]:
+    for proposed in transaction.proposed_of(sketch.entity):
+        if proposed.sketch is not None:
+            yield proposed.shown, proposed.sketch
 
 
 def _sketches(
@@ -84,31 +113,34 @@ def _sketches(
 
 
 def _best_match(
-    sketch: ValueSketch,
-    compiled: Compiled,
-    transaction: Transaction,
-    records: Mapping[str, tuple[str, FeatureRecord]],
+    namespace: str, feature: CompiledFeature, sketch: ValueSketch, others: Iterable[_Candidate]
 ) -> ValueMatch | None:
-    feature = compiled.features[sketch.ref.split("@")[0]]
     shape = set_facets_apart(dict(feature.facets).get("expression", "")).shape
-    best: tuple[tuple[bool, float], KnownFeature, Judgement] | None = None
-    for namespace, other in transaction.sketches(sketch.entity):
-        ref = f"{namespace}/{other.ref}"
-        if ref not in records or ref.split("@")[0] == f"{compiled.namespace}/{feature.ref}":
-            continue
-        record = records[ref][1]
-        if record.definition_key == feature.definition_key:
+    best: tuple[tuple[bool, bool, float], KnownFeature, ValueSketch, ValueEvidence] | None = None
+    for known, other in others:
+        if known.definition_key == feature.definition_key or _same(known, namespace, feature):
             continue
         values = compare(other, sketch)
-        judgement = _judgement(shape, record, values)
-        rank = (judgement.verdict == "duplicate", values.share if values else 0.0)
-        if judgement.verdict in _SAID and (best is None or rank > best[0]):
-            best = (rank, known_feature(namespace, record), judgement)
-    return None if best is None else ValueMatch(feature, best[1], best[2])
+        judgement = _judgement(shape, known, values)
+        if values is None or judgement.verdict not in _SAID:
+            continue
+        rank = (judgement.verdict == "duplicate", not known.proposal, values.share)
+        if best is None or rank > best[0]:
+            best = (rank, known, other, values)
+    if best is None:
+        return None
+    _, known, other, values = best
+    judgement = _judgement(shape, known, values)
+    judgement = replace(judgement, more=stands_behind(other, sketch, values))
+    return ValueMatch(feature, known, judgement, examples_of(other, sketch, values))
 
 
-def _judgement(shape: str, record: FeatureRecord, values: ValueEvidence | None) -> Judgement:
-    theirs = set_facets_apart(dict(record.facets).get("expression", "")).shape
+def _same(known: KnownFeature, namespace: str, feature: CompiledFeature) -> bool:
+    return known.ref.split("@")[0] == f"{namespace}/{feature.ref}"
+
+
+def _judgement(shape: str, known: KnownFeature, values: ValueEvidence | None) -> Judgement:
+    theirs = set_facets_apart(known.expression).shape
     return judge_pair(same_definition=False, same_shape=theirs == shape, values=values)
 
 

@@ -1,10 +1,12 @@
 """Checking a repository against the registry: its plan and all findings at once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from registry.core.changes import Plan, plan
 from registry.core.compiled import Compiled
-from registry.core.duplication import Duplicate, duplicates, index_by_key
+from registry.core.duplication import Duplicate, KnownFeature, ValueMatch, duplicates, index_by_key
 from registry.core.findings import Finding
 from registry.core.readers import Readers, index_readers, service_readers
 from registry.core.rules.base import Evidence
@@ -17,14 +19,19 @@ from registry.service.context import Context
 from registry.service.outcome import before_and_after
 from registry.service.outcome import unmet as unmet_on_samples
 
+if TYPE_CHECKING:  # numpy is for those who compare values
+    from registry.core.similarity.values import ValueSketch
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check found. `refused` says whether an error stands in the way."""
+    """What a check found. `refused` says whether an error stands in the way; `sketches` are of the
+    new features, where their values could be read."""
 
     plan: Plan
     findings: tuple[Finding, ...]
     duplicates: tuple[Duplicate, ...] = ()
+    sketches: "tuple[ValueSketch, ...]" = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -70,7 +77,8 @@ def check(
         evidence = replace(
             evidence, alike=tuple(values.matches), unread=tuple(values.unread.items()), unmet=tried
         )
-        return _judged(context, evidence, transaction)
+        judged = _judged(context, evidence, transaction)
+        return replace(judged, sketches=tuple(values.sketches))
 
 
 def check_against(
@@ -98,9 +106,27 @@ def _evidence(
 
 def _judged(context: Context, evidence: Evidence, transaction: Transaction) -> Checked:
     repeated = tuple(_duplicates(evidence.compiled, evidence.plan, transaction))
-    whole = replace(evidence, duplicates=repeated)
+    matches: list[Duplicate | ValueMatch] = [*repeated, *evidence.alike]
+    pairs = [(m.feature.definition_key, m.other.definition_key) for m in matches]
+    whole = replace(
+        evidence,
+        duplicates=repeated,
+        their_readers=_their_readers(evidence, [m.other for m in matches], transaction),
+        answers=transaction.answers(pairs),
+    )
     findings = judge(whole, context.severities, context.waivers)
     return Checked(evidence.plan, findings, repeated)
+
+
+def _their_readers(
+    evidence: Evidence, others: Iterable[KnownFeature], transaction: Transaction
+) -> Readers:
+    """The readers of what new features repeat, of whatever namespace, by whole reference."""
+    found: dict[str, Readers] = {evidence.state.namespace: evidence.readers}
+    for name in {other.namespace for other in others} - set(found):
+        services = NamespaceState(name, services=transaction.services(name))
+        found[name] = readers_of(services, transaction)
+    return {o.ref: found[o.namespace].get(o.ref.partition("/")[2], ()) for o in others}
 
 
 def readers_of(state: NamespaceState, transaction: Transaction) -> Readers:
@@ -115,4 +141,5 @@ def _duplicates(compiled: Compiled, planned: Plan, transaction: Transaction) -> 
         if c.object == "feature" and c.aspect == "meaning" and c.action in ("add", "change")
     ]
     keys = sorted({compiled.features[ref].definition_key for ref in fresh})
-    return duplicates(compiled, index_by_key(transaction.known_by_key(keys)), fresh)
+    proposed = [feature.shown for feature in transaction.proposed_by_key(keys)]
+    return duplicates(compiled, index_by_key([*transaction.known_by_key(keys), *proposed]), fresh)

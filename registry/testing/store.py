@@ -16,7 +16,7 @@ from registry.core.published import Published
 from registry.core.readers import Reader
 from registry.core.similarity.likeness import Answer, Keys, pair_of
 from registry.core.similarity.values import ValueSketch
-from registry.core.state import FeatureRecord, NamespaceState
+from registry.core.state import FeatureRecord, NamespaceState, ServiceRecord
 from registry.kernel.errors import Conflict, NotFound, Refused
 from registry.ports import Principal
 
@@ -61,6 +61,9 @@ class InMemoryTransaction:
 
     def readers(self, namespace: str) -> Sequence[tuple[str, Reader]]:
         return self.book_readers
+
+    def services(self, namespace: str) -> Mapping[str, ServiceRecord]:
+        return self.state(namespace).services
 
     def known_by_key(self, keys: Sequence[str]) -> Sequence[KnownFeature]:
         wanted = set(keys)

@@ -20,6 +20,7 @@ class Stored(msgspec.Struct):
     anchors: tuple[datetime, ...]
     keys: bytes
     values: bytes
+    words: tuple[tuple[float, str], ...] = ()
 
 
 def save_sketches(
@@ -62,11 +63,11 @@ def stored_of(sketch: ValueSketch) -> Stored:
     """A sketch as it is kept."""
     keys = struct.pack(f"<{len(sketch.keys)}Q", *sketch.keys)
     values = np.ascontiguousarray(sketch.values, "<f8").tobytes()
-    return Stored(sketch.kind, sketch.anchors, keys, values)
+    return Stored(sketch.kind, sketch.anchors, keys, values, sketch.words)
 
 
 def sketch_of(ref: str, entity: str, stored: Stored) -> ValueSketch:
     """A sketch as it was kept."""
     keys = struct.unpack(f"<{len(stored.keys) // 8}Q", stored.keys)
     values = np.frombuffer(stored.values, "<f8").reshape(len(stored.anchors), len(keys))
-    return ValueSketch(ref, entity, keys, stored.anchors, stored.kind, values)
+    return ValueSketch(ref, entity, keys, stored.anchors, stored.kind, values, stored.words)

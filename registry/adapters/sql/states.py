@@ -46,6 +46,14 @@ def load_state(connection: sa.Connection, namespace: str) -> NamespaceState:
     return NamespaceState(namespace, number, features=records, **found)
 
 
+def load_services(connection: sa.Connection, namespace: str) -> dict[str, ServiceRecord]:
+    """A namespace's services by name."""
+    c = t.definition.c
+    query = sa.select(c.key, c.body).where(c.namespace == namespace, c.kind == "services")
+    rows = connection.execute(query)
+    return {row.key: from_text(row.body, ServiceRecord, f"service {row.key}") for row in rows}
+
+
 def save_state(connection: sa.Connection, before: NamespaceState, after: NamespaceState) -> None:
     """Write what differs. Raises `Conflict` when the stored number is no longer `before`'s."""
     _move_number(connection, before, after)

@@ -26,7 +26,7 @@ from registry.core.published import Published
 from registry.core.readers import Reader
 from registry.core.similarity.likeness import Answer, Keys
 from registry.core.similarity.values import ValueSketch
-from registry.core.state import FeatureRecord, NamespaceState
+from registry.core.state import FeatureRecord, NamespaceState, ServiceRecord
 from registry.ports import Principal
 
 
@@ -50,6 +50,9 @@ class SqlTransaction:
 
     def readers(self, namespace: str) -> Sequence[tuple[str, Reader]]:
         return books.book_readers(self._connection, namespace)
+
+    def services(self, namespace: str) -> Mapping[str, ServiceRecord]:
+        return states.load_services(self._connection, namespace)
 
     def known_by_key(self, keys: Sequence[str]) -> Sequence[KnownFeature]:
         return states.known_by_key(self._connection, list(keys))

@@ -10,6 +10,7 @@ from registry.core.definitions import NOWHERE, Location
 from registry.core.duplication import Duplicate, ValueMatch
 from registry.core.findings import Severity, Strictness
 from registry.core.readers import Reader, Readers
+from registry.core.similarity.likeness import Answer, Keys, Likeness
 from registry.core.state import FeatureRecord, NamespaceState, newest_features
 
 TableColumns = Mapping[str, frozenset[str]]
@@ -19,7 +20,9 @@ TableColumns = Mapping[str, frozenset[str]]
 class Evidence:
     """All that rules may look at. `tables` maps warehouse tables to their columns; None: unknown.
 
-    `interval_seconds` is how often features are materialized; `now` is aware UTC. `unread`
+    `interval_seconds` is how often features are materialized; `now` is aware UTC. `their_readers`
+    are those of the features that new ones repeat, by whole reference; `answers` what reviewers
+    said of such pairs. `unread`
     are views whose values could not be compared, each with the reason; `unmet` are
     (view, sentence) of expectations that a sample of its values does not meet.
     """
@@ -33,6 +36,8 @@ class Evidence:
     tables: TableColumns | None = None
     duplicates: tuple[Duplicate, ...] = ()
     alike: tuple[ValueMatch, ...] = ()
+    their_readers: Readers = field(default_factory=dict)
+    answers: Mapping[Keys, Answer] = field(default_factory=dict)
     unread: tuple[tuple[str, str], ...] = ()
     unmet: tuple[tuple[str, str], ...] = ()
     newest: Mapping[str, FeatureRecord] = field(default_factory=dict)
@@ -58,6 +63,7 @@ class Hit:
     hint: str
     location: Location = NOWHERE
     readers: tuple[Reader, ...] = ()
+    likeness: Likeness | None = None
 
 
 Check = Callable[[Evidence], Iterable[Hit]]

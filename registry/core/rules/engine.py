@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any, get_args
 
 from registry.core.findings import Finding, Severity
-from registry.core.rules import data, lifecycle, meaning, sources, words
+from registry.core.questions import settled
+from registry.core.rules import alike, data, lifecycle, meaning, sources, words
 from registry.core.rules.base import RULES, Evidence, Hit, Rule, gather
+from registry.core.similarity.likeness import pair_of
 from registry.kernel.errors import Invalid, nearest_names
 
-FAMILIES = (meaning, lifecycle, words, sources, data)
+FAMILIES = (meaning, alike, lifecycle, words, sources, data)
 OFF = "off"
 
 
@@ -28,6 +30,13 @@ class Waiver:
 def all_rules() -> tuple[Rule, ...]:
     """Every rule, by id."""
     return tuple(RULES[id] for id in sorted(RULES))
+
+
+def asking_severities(chosen: Mapping[str, str]) -> dict[str, Severity]:
+    """The severity in force of each rule whose findings may ask; none of those turned off."""
+    asking = (alike.NEAR, alike.IN_REVIEW)
+    found = {id: chosen.get(id, RULES[id].severity) for id in asking}
+    return {id: s for id, s in found.items() if s in get_args(Severity)}  # type: ignore[misc]
 
 
 def read_severities(table: Mapping[str, Any]) -> Mapping[str, str]:
@@ -52,7 +61,7 @@ def judge(
     chosen = severities or {}
     accepted = {(w.rule, w.subject): w for w in waivers}
     findings = [
-        _waived(_finding(rule, hit, chosen), accepted, evidence.now)
+        _waived(_asked(_finding(rule, hit, chosen), evidence), accepted, evidence.now)
         for rule in all_rules()
         if chosen.get(rule.id) != OFF
         for hit in rule.check(evidence)
@@ -72,12 +81,20 @@ def _finding(rule: Rule, hit: Hit, chosen: Mapping[str, str]) -> Finding:
         location=hit.location,
         hits=tuple(str(reader) for reader in hit.readers),
         hint=hit.hint,
+        likeness=hit.likeness,
     )
+
+
+def _asked(finding: Finding, evidence: Evidence) -> Finding:
+    if finding.likeness is None:
+        return finding
+    answer = evidence.answers.get(pair_of(*finding.likeness.keys))
+    return settled(finding, answer, finding.severity)
 
 
 def _waived(finding: Finding, accepted: Mapping[tuple[str, str], Waiver], now: datetime) -> Finding:
     waiver = accepted.get((finding.rule, finding.subject))
-    if waiver is None or finding.severity == "notice":
+    if waiver is None or finding.severity == "notice" or finding.asks:
         return finding
     if waiver.expires <= now:
         lapsed = (

@@ -67,6 +67,7 @@ class Likeness:
     owner: str = ""
     state: str = ""
     description: str = ""
+    unit: str = ""
     readers: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
     answer: Answer | None = None

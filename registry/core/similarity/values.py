@@ -25,13 +25,15 @@ MIN_DISTINCT = 16
 MAX_MODE_SHARE = 0.8
 NEAR_TOTAL = 0.995
 TOLERANCE = 1e-9
+MAX_WORDS, MAX_WORD = 32, 60
 
 
 @dataclass(frozen=True, eq=False)
 class ValueSketch:
     """`values` float64 [anchors, keys], NaN for null. `keys` are hashes, ascending, the smallest of
     the entity's. Numbers, booleans and texts of digits are numbers; other texts are categories, by
-    a hash that float64 holds exactly."""
+    a hash that float64 holds exactly; `words` are the texts of some of them. `labels` are the keys
+    as people know them, of a sketch that was made just now: they are not kept."""
 
     ref: str
     entity: str
@@ -39,6 +41,8 @@ class ValueSketch:
     anchors: tuple[datetime, ...]
     kind: Kind
     values: Floats
+    words: tuple[tuple[float, str], ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,17 @@ def encode(values: Sequence[Any]) -> tuple[Kind, Floats]:
     if all(number is not None for number in numbers):
         return "number", np.asarray(numbers, dtype=np.float64)
     return "category", np.asarray([_category(value) for value in values], dtype=np.float64)
+
+
+def words_in(kind: Kind, values: Sequence[Any], encoded: Floats) -> tuple[tuple[float, str], ...]:
+    """(hash, text) of the first categories of a column, cut short: for people to read."""
+    if kind == "number":
+        return ()
+    found: dict[float, str] = {}
+    for value, code in zip(values, encoded.tolist(), strict=True):
+        if value is not None and len(found) < MAX_WORDS:
+            found.setdefault(code, str(value)[:MAX_WORD])
+    return tuple(found.items())
 
 
 def _number(value: Any) -> float | None:

@@ -17,10 +17,17 @@ MIN_NULL_AGREEMENT = 0.98
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict and its grounds in a sentence."""
+    """The verdict, its grounds in a sentence, and how much stands behind them."""
 
     verdict: Verdict
     why: str
+    more: str = ""
+
+    @property
+    def evidence(self) -> str:
+        """All that speaks for it, in one paragraph."""
+        said = f"{self.why[:1].upper()}{self.why[1:]}."
+        return f"{said} {self.more}" if self.more else said
 
 
 def judge_pair(

@@ -220,6 +220,7 @@ TESTED_BELOW = {
     "values-not-compared",
     "duplicate-values",
     "near-duplicate",
+    "duplicate-in-review",
     "retired-name-reused",
     "service-uses-quarantined",
 }
@@ -272,15 +273,21 @@ def test_a_service_that_uses_a_quarantined_feature_is_warned() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "rule", "severity"),
+    ("verdict", "proposal", "rule", "severity"),
     [
-        ("duplicate", "duplicate-values", "error"),
-        ("near-duplicate", "near-duplicate", "warning"),
+        ("duplicate", "", "duplicate-values", "error"),
+        ("near-duplicate", "", "near-duplicate", "warning"),
+        ("duplicate", "sha256:1", "duplicate-in-review", "warning"),
+        ("near-duplicate", "sha256:1", "duplicate-in-review", "warning"),
     ],
 )
-def test_what_values_say_is_a_finding(verdict: Verdict, rule: str, severity: str) -> None:
+def test_what_values_say_is_a_finding(
+    verdict: Verdict, proposal: str, rule: str, severity: str
+) -> None:
     made = compiled(V)
-    other = KnownFeature("hotels/stays:price@1", "hotels", "", "bob", "production", "", "")
+    other = KnownFeature(
+        "hotels/stays:price@1", "hotels", "", "bob", "production", "", "", proposal=proposal
+    )
     said = Judgement(verdict, "values agree for 900 of 900 (key, time) pairs")
     match = ValueMatch(made.features["delays:mean_delay"], other, said)
     state = NamespaceState("flights")
