@@ -74,8 +74,8 @@ def entity_of(view: PublishedView) -> str:
 def anchors_before(now: datetime, count: int) -> tuple[datetime, ...]:
     """The first `count` anchors before an instant, ascending.
 
-    First days of the last months, an hour, a day and a week apart so that a copy that comes later is
-    told by as much; then Mondays, then days, all at noon UTC. They are fixed points of the calendar,
+    Days of the last months, an hour, a day and a week apart, so that a copy that comes later is
+    told by as much; then Mondays, then days, at noon UTC. They are fixed points of the calendar,
     so that sketches made on different days share most of theirs, and fewer keys (more anchors) have
     all that more keys have.
     """

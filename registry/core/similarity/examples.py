@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.core.similarity.likeness import Example
-from registry.core.similarity.values import Floats, ValueEvidence, ValueSketch
+from registry.core.similarity.relations import Floats
+from registry.core.similarity.values import ValueEvidence, ValueSketch
 
 MOST = 4
 _FITS = 1e-6
@@ -37,7 +38,7 @@ class _Beside:
 
 def stands_behind(left: ValueSketch, right: ValueSketch, found: ValueEvidence) -> str:
     """How much was compared, in sentences: pairs, keys, times, equality, variety, nulls."""
-    beside = _beside(left, right, 0.0)
+    beside = _beside(left, right, found.shift_seconds)
     known = beside.known
     times = sorted(right.anchors[row] for _, row in beside.rows)
     equal = np.sum(_close(beside.x[known], beside.y[known]))
@@ -53,7 +54,7 @@ def stands_behind(left: ValueSketch, right: ValueSketch, found: ValueEvidence) -
 
 def examples_of(left: ValueSketch, right: ValueSketch, found: ValueEvidence) -> tuple[Example, ...]:
     """Up to `MOST` pairs, of different keys and values, one that does not fit first."""
-    beside = _beside(left, right, 0.0)
+    beside = _beside(left, right, found.shift_seconds)
     fits = _fits(beside, found)
     odd = list(_chosen(beside, beside.known & ~fits, False))[:1]
     return (*odd, *list(_chosen(beside, beside.known & fits, True))[: MOST - len(odd)])

@@ -5,26 +5,39 @@ hashes. Two sketches of one entity therefore hold the same keys, and can be comp
 the data again. Evidence is counted in (key, anchor) pairs.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from registry.core.similarity.relations import (
+    Flags,
+    Floats,
+    Relation,
+    RelationName,
+    close,
+    independent,
+    of_categories,
+    of_numbers,
+    only_rises,
+)
 from registry.kernel.canonical import digest_bytes
 
-Floats = NDArray[np.float64]
 Kind = Literal["number", "category"]
-Relation = Literal["equal", "rounded", "affine", "monotone", "bijection", "shifted", "none"]
 
 # A pair of features is only judged on enough pairs that tell something.
 MIN_PAIRS = 64
 MIN_DISTINCT = 16
 MAX_MODE_SHARE = 0.8
+MIN_INDEPENDENT = 32
 NEAR_TOTAL = 0.995
-TOLERANCE = 1e-9
+# Of pairs where not both are at their commonest value: zeros that agree prove little.
+NEAR_TOTAL_TELLING = 0.98
+MAX_SHIFT = timedelta(days=62)
+SHIFTS_TRIED = 16
 MAX_WORDS, MAX_WORD = 32, 60
 
 
@@ -48,11 +61,13 @@ class ValueSketch:
 @dataclass(frozen=True, slots=True)
 class ValueEvidence:
     """What a comparison found. `agreeing` of `pairs` fit the relation; `distinct` values and the
-    share of the commonest say how much the pairs tell; `null_agreement` is over all pairs of common
-    keys. `slope` and `intercept` are those of an affine relation, right = slope · left + intercept.
+    share of the commonest say how much the pairs tell, and `independent` how many of them say
+    something that their key's value before did not; `null_agreement` is over all pairs of common
+    keys. `slope` and `intercept` are those of an affine relation, right = slope · left + intercept;
+    of a shifted one the right is what the left was `shift_seconds` before.
     """
 
-    relation: Relation
+    relation: RelationName
     pairs: int
     agreeing: int
     distinct: int
@@ -60,7 +75,8 @@ class ValueEvidence:
     null_agreement: float
     slope: float = 1.0
     intercept: float = 0.0
-    shift: int = 0
+    shift_seconds: float = 0.0
+    independent: int = MIN_INDEPENDENT
 
     @property
     def share(self) -> float:
@@ -70,6 +86,7 @@ class ValueEvidence:
     def telling(self) -> bool:
         """Whether there is enough to judge by: pairs, distinct values, no one value that rules."""
         enough = self.pairs >= MIN_PAIRS and self.distinct >= MIN_DISTINCT
+        enough = enough and self.independent >= MIN_INDEPENDENT
         return enough and self.mode_share <= MAX_MODE_SHARE
 
 
@@ -109,63 +126,77 @@ def _category(value: Any) -> float:
 
 
 def compare(left: ValueSketch, right: ValueSketch) -> ValueEvidence | None:
-    """The strongest relation that holds for nearly all pairs; None when they cannot be compared
+    """The strictest relation that holds for nearly all pairs; None when they cannot be compared
     (another entity, no common anchor, no common key)."""
     if left.entity != right.entity:
         return None
-    aligned = _aligned(left, right)
+    aligned = _Aligned.of(left, right)
     if aligned is None:
         return None
-    a, b = aligned
-    known = ~np.isnan(a) & ~np.isnan(b)
-    nulls = float(np.mean(np.isnan(a) == np.isnan(b))) if a.size else 0.0
-    x, y = a[known], b[known]
-    facts = _Facts(len(x), *_variety(x, y), nulls)
-    if left.kind != right.kind or "category" in (left.kind, right.kind):
-        return _first(facts, x, y, (_equal, _bijection))
-    found = _first(facts, x, y, (_equal, _rounded, _affine, _monotone))
-    return found if found.relation != "none" else _shifted(facts, a, b) or found
+    if "category" in (left.kind, right.kind):
+        return aligned.strongest(of_categories(*aligned.both_known))
+    found = aligned.strongest(of_numbers(*aligned.both_known))
+    if found.relation == "monotone" and (only_rises(aligned.a) or only_rises(aligned.b)):
+        found = replace(found, relation="none")
+    return found if found.relation != "none" else _shifted(aligned) or found
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    pairs: int
-    distinct: int
-    mode_share: float
-    null_agreement: float
+@dataclass(frozen=True, eq=False, slots=True)
+class _Aligned:
+    """Both as [common anchors, common keys], NaN for null."""
 
-    def evidence(self, relation: Relation, agreeing: int, **more: Any) -> ValueEvidence:
+    a: Floats
+    b: Floats
+    anchors: tuple[datetime, ...]
+
+    @classmethod
+    def of(cls, left: ValueSketch, right: ValueSketch) -> "_Aligned | None":
+        """A key beyond the other's largest hash is not missing there, it was never looked at: only
+        the part that both cover counts."""
+        limit = min(left.keys[-1], right.keys[-1]) if left.keys and right.keys else -1
+        keys = sorted({k for k in left.keys if k <= limit} & set(right.keys))
+        anchors = sorted(set(left.anchors) & set(right.anchors))
+        if not keys or not anchors:
+            return None
+        return cls(_part(left, anchors, keys), _part(right, anchors, keys), tuple(anchors))
+
+    @property
+    def known(self) -> Flags:
+        return np.asarray(~np.isnan(self.a) & ~np.isnan(self.b))
+
+    @property
+    def both_known(self) -> tuple[Floats, Floats]:
+        known = self.known
+        return self.a[known], self.b[known]
+
+    def evidence(self, relation: Relation | None) -> ValueEvidence:
+        """How much stands behind a relation; None: behind none, and equal pairs are counted."""
+        x, y = self.both_known
+        distinct, mode_share = _variety(x, y)
+        nulls = float(np.mean(np.isnan(self.a) == np.isnan(self.b))) if self.a.size else 0.0
         return ValueEvidence(
-            relation,
-            self.pairs,
-            agreeing,
-            self.distinct,
-            self.mode_share,
-            self.null_agreement,
-            **more,
+            relation=relation.name if relation is not None else "none",
+            pairs=len(x),
+            agreeing=int(np.sum(relation.fits if relation is not None else close(x, y))),
+            distinct=distinct,
+            mode_share=mode_share,
+            null_agreement=nulls,
+            slope=relation.slope if relation is not None else 1.0,
+            intercept=relation.intercept if relation is not None else 0.0,
+            independent=min(independent(self.a), independent(self.b)),
         )
 
-
-Test = Callable[[_Facts, Floats, Floats], ValueEvidence | None]
-
-
-def _first(facts: _Facts, x: Floats, y: Floats, tests: Sequence[Test]) -> ValueEvidence:
-    for test in tests:
-        found = test(facts, x, y) if len(x) else None
-        if found is not None and found.share >= NEAR_TOTAL:
-            return found
-    return facts.evidence("none", int(np.sum(_close(x, y))))
-
-
-def _aligned(left: ValueSketch, right: ValueSketch) -> tuple[Floats, Floats] | None:
-    """Both as [common anchors, common keys]. A key beyond the other's largest hash is not missing
-    there, it was never looked at: only the part that both cover counts."""
-    limit = min(left.keys[-1], right.keys[-1]) if left.keys and right.keys else -1
-    keys = sorted({k for k in left.keys if k <= limit} & set(right.keys))
-    anchors = sorted(set(left.anchors) & set(right.anchors))
-    if not keys or not anchors:
-        return None
-    return _part(left, anchors, keys), _part(right, anchors, keys)
+    def strongest(self, relations: Iterator[Relation]) -> ValueEvidence:
+        """The first that holds, of all pairs and of those that are not at their commonest value."""
+        x, y = self.both_known
+        telling = ~(_at_mode(x) & _at_mode(y))
+        for relation in relations if len(x) else ():
+            fits = relation.fits
+            if fits.mean() < NEAR_TOTAL or not telling.any():
+                continue
+            if fits[telling].mean() >= NEAR_TOTAL_TELLING:
+                return self.evidence(relation)
+        return self.evidence(None)
 
 
 def _part(sketch: ValueSketch, anchors: list[datetime], keys: list[int]) -> Floats:
@@ -184,72 +215,37 @@ def _variety(x: Floats, y: Floats) -> tuple[int, float]:
     return min(len(c) for c in counts), max(float(c.max() / len(x)) for c in counts)
 
 
-def _close(x: Floats, y: Floats) -> NDArray[np.bool_]:
-    scale = np.maximum(np.abs(x), np.abs(y))
-    return np.asarray(np.abs(x - y) <= TOLERANCE * np.maximum(scale, 1.0))
-
-
-def _equal(facts: _Facts, x: Floats, y: Floats) -> ValueEvidence:
-    return facts.evidence("equal", int(np.sum(_close(x, y))))
-
-
-def _rounded(facts: _Facts, x: Floats, y: Floats) -> ValueEvidence | None:
-    """One is the other, rounded to some decimals or cut to whole numbers."""
-    for coarse, fine in ((x, y), (y, x)):
-        for decimals in range(4):
-            if np.all(_close(coarse, np.round(coarse, decimals))):
-                half = 0.5 * 10.0**-decimals + TOLERANCE
-                near = np.abs(coarse - fine) <= half
-                cut = _close(coarse, np.trunc(fine)) if decimals == 0 else near
-                return facts.evidence("rounded", int(np.sum(near | cut)))
-    return None
-
-
-def _affine(facts: _Facts, x: Floats, y: Floats) -> ValueEvidence | None:
-    """right = slope · left + intercept: another unit. Fitted through the two extremes."""
-    low, high = int(np.argmin(x)), int(np.argmax(x))
-    if x[high] == x[low]:
-        return None
-    slope = float((y[high] - y[low]) / (x[high] - x[low]))
-    if slope == 0.0:
-        return None
-    intercept = float(y[low] - slope * x[low])
-    size = max(float(np.max(np.abs(y))), 1.0)
-    agreeing = int(np.sum(np.abs(slope * x + intercept - y) <= 1e-6 * size))
-    return facts.evidence("affine", agreeing, slope=slope, intercept=intercept)
-
-
-def _monotone(facts: _Facts, x: Floats, y: Floats) -> ValueEvidence:
-    """Strictly rising or falling together: a rank, a logarithm, a bucket's edge."""
-    order = np.lexsort((y, x))
-    dx, dy = np.diff(x[order]), np.diff(y[order])
-    rising = int(np.sum((dx > 0) & (dy > 0) | (dx == 0) & (dy == 0)))
-    falling = int(np.sum((dx > 0) & (dy < 0) | (dx == 0) & (dy == 0)))
-    return facts.evidence("monotone", max(rising, falling) + 1)
-
-
-def _bijection(facts: _Facts, x: Floats, y: Floats) -> ValueEvidence:
-    """Each category of one goes with one category of the other, and back."""
-    pairs, counts = np.unique(np.stack([x, y]), axis=1, return_counts=True)
-    once_left = np.isin(pairs[0], _seen_once(pairs[0]))
-    once_right = np.isin(pairs[1], _seen_once(pairs[1]))
-    return facts.evidence("bijection", int(counts[once_left & once_right].sum()))
-
-
-def _seen_once(values: Floats) -> Floats:
+def _at_mode(values: Floats) -> Flags:
+    """Which values are the commonest one, where it is common; none where all are rare."""
+    if not len(values):
+        return np.zeros(0, dtype=np.bool_)
     distinct, counts = np.unique(values, return_counts=True)
-    once: Floats = distinct[counts == 1]
-    return once
+    common = counts.max() > 0.2 * len(values)
+    return np.asarray((values == distinct[counts.argmax()]) & common)
 
 
-def _shifted(facts: _Facts, a: Floats, b: Floats) -> ValueEvidence | None:
-    """The same series an anchor or two later."""
-    for shift in (1, -1, 2, -2):
-        x, y = (a[:-shift], b[shift:]) if shift > 0 else (a[-shift:], b[:shift])
-        known = ~np.isnan(x) & ~np.isnan(y)
-        pairs = int(np.sum(known))
-        agreeing = int(np.sum(_close(x[known], y[known])))
-        if pairs >= MIN_PAIRS and agreeing / pairs >= NEAR_TOTAL:
-            moved = _Facts(pairs, *_variety(x[known], y[known]), facts.null_agreement)
-            return moved.evidence("shifted", agreeing, shift=shift)
+def _shifted(aligned: _Aligned) -> ValueEvidence | None:
+    """One is the other some time later: for the spans that most anchors lie apart."""
+    apart: dict[timedelta, list[tuple[int, int]]] = defaultdict(list)
+    for one, early in enumerate(aligned.anchors):
+        for other, late in enumerate(aligned.anchors[one + 1 :], one + 1):
+            if late - early <= MAX_SHIFT:
+                apart[late - early].append((one, other))
+    likely = sorted(apart.items(), key=lambda item: (-len(item[1]), item[0]))[:SHIFTS_TRIED]
+    for span, places in likely:
+        before, after = [one for one, _ in places], [other for _, other in places]
+        for sign, first, second in ((1, before, after), (-1, after, before)):
+            found = _later(aligned, first, second)
+            if found is not None:
+                return replace(found, shift_seconds=sign * span.total_seconds())
     return None
+
+
+def _later(aligned: _Aligned, rows: list[int], others: list[int]) -> ValueEvidence | None:
+    times = tuple(aligned.anchors[row] for row in rows)
+    moved = _Aligned(aligned.a[rows], aligned.b[others], times)
+    x, y = moved.both_known
+    if len(x) < MIN_PAIRS:
+        return None
+    found = moved.strongest(iter([Relation("shifted", close(x, y))]))
+    return found if found.relation != "none" else None

@@ -66,6 +66,13 @@ def _by_values(found: "ValueEvidence | None") -> Judgement | None:
         "affine": f"one is {found.slope:g} times the other plus {found.intercept:g}, for {said}",
         "monotone": f"they rise and fall together for {said}",
         "bijection": f"their categories go one to one for {said}",
-        "shifted": f"one is the other {abs(found.shift)} anchor(s) later, for {said}",
+        "shifted": f"one is the other {_span(found.shift_seconds)} later, for {said}",
     }
     return Judgement("near-duplicate", sentences[found.relation])
+
+
+def _span(seconds: float) -> str:
+    """A time shift in hours or days, whichever way it goes."""
+    hours = abs(seconds) / 3600
+    count, unit = (hours / 24, "day") if hours >= 24 else (hours, "hour")
+    return f"{count:g} {unit}" + ("" if count == 1 else "s")
