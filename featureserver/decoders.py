@@ -58,6 +58,14 @@ class Decoder:
             pass
         return self._by_row(raw)
 
+    def one(self, raw: bytes) -> tuple[int, tuple[Any, ...], bool] | None:
+        """One row's event time, its values, and whether one of them may be None; None when it
+        cannot be read."""
+        try:
+            return self._one[raw[:3]](raw)
+        except _BROKEN:
+            return None
+
     def _single(self, one: bytes | None) -> Decoded:
         if one is None:
             return Decoded((0,), [MISSING], [(None,)] * len(self._empty), {})

@@ -10,18 +10,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
-from featureserver.answer import (
-    OUTSIDE_MAX_AGE,
-    Block,
-    Column,
-    block_of,
-    settle,
-    settle_as_feast,
-    stand_ins,
-)
+from featureserver.answer import Block, Column, block_of, settle, settle_as_feast, stand_ins
 from featureserver.instants import micros_of
+from featureserver.matrix import Matrix, one_row_of, to_matrix
 from featureserver.on_demand import run_transform
 from featureserver.plan import Plan
 from featureserver.ports import AsyncReader, OnlineStore
@@ -29,7 +20,6 @@ from featureserver.state import PlanBook
 from featureserver.usage import Usage
 from registry.kernel.clock import Clock, system_clock
 from registry.kernel.errors import Invalid, Refused, Unavailable, nearest_names
-from registry.kernel.types import NUMERIC
 
 Entities = Mapping[str, Sequence[Any]]
 
@@ -68,25 +58,6 @@ class LookupResult:
     def to_dict(self) -> dict[str, list[Any]]:
         """Entities and features by name, Python values, as Feast's `to_dict` has them."""
         return {**self.entities, **{column.name: column.values for column in self.columns}}
-
-
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """Features as a model takes them: `values` is float64 [n, k], NaN where there is no value.
-
-    `names` and `statuses` (a list of n per feature) are in the order of the columns;
-    `oldest_age_seconds` is the age of the oldest row found, None when none was; `missing` and
-    `stale` count values with no value and values past their ttl. `events` are event times in
-    microseconds, a list of n per feature, 0 where no row was found.
-    """
-
-    values: "np.ndarray[Any, np.dtype[np.float64]]"
-    names: tuple[str, ...]
-    statuses: tuple[list[str], ...]
-    oldest_age_seconds: float | None
-    missing: int
-    stale: int
-    events: tuple[Sequence[int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +141,29 @@ class Lookup:
 
     def matrix(self, plan: Plan, entities: Entities, *, at: datetime | None = None) -> Matrix:
         """Features as float64 [n, k]; raises `Refused` when one of them is not a number."""
-        question = ask(self._current(plan), entities)
-        return to_matrix(self._answered(question, at))
+        plan = self._current(plan)
+        keys = one_row_of(plan).keys(entities)
+        if keys is None:
+            return _matrix_of(self._answered(ask(plan, entities), at))
+        self.usage.note(plan, self.caller, 1)
+        try:
+            found = self.store.read(keys)
+        except Unavailable as error:
+            return _matrix_of(answer_without(ask(plan, entities), at or self.clock(), error))
+        return _matrix(plan, entities, found, at or self.clock())
 
     async def matrix_async(self, plan: Plan, entities: Entities) -> Matrix:
         """`matrix` for an event loop."""
-        question = ask(self._current(plan), entities)
-        return to_matrix(await self._answered_async(question))
+        plan = self._current(plan)
+        keys = one_row_of(plan).keys(entities)
+        if keys is None:
+            return _matrix_of(await self._answered_async(ask(plan, entities)))
+        self.usage.note(plan, self.caller, 1)
+        try:
+            found = await self._read(keys)
+        except Unavailable as error:
+            return _matrix_of(answer_without(ask(plan, entities), self.clock(), error))
+        return _matrix(plan, entities, found, self.clock())
 
     def _answered(self, question: Question, at: datetime | None) -> LookupResult:
         self.usage.note(question.plan, self.caller, question.count)
@@ -289,29 +276,13 @@ def _transformed(question: Question, blocks: list[Block]) -> list[Block]:
     return made
 
 
-def to_matrix(result: LookupResult) -> Matrix:
-    """The numbers of a result, with what a model server wants to know about them."""
-    for column in result.columns:
-        if column.dtype not in NUMERIC:
-            raise Refused(
-                f"feature {column.name!r} is of type {column.dtype}, not a number",
-                hint="leave it out, or encode it as a number in the feature itself",
-            )
-    values = np.empty((result.count, len(result.columns)), np.float64)
-    for index, column in enumerate(result.columns):
-        values[:, index] = column.wire  # None becomes NaN
-    marks = [column.marks for column in result.columns if column.marks is not None]
-    events = [event for c in result.columns for event in c.events if event]
-    age = (micros_of(result.at) - min(events)) / 1e6 if events else None
-    return Matrix(
-        values=values,
-        names=result.names,
-        statuses=tuple(column.statuses for column in result.columns),
-        oldest_age_seconds=age,
-        missing=sum(column.wire.count(None) for column in result.columns),
-        stale=sum(column.count(OUTSIDE_MAX_AGE) for column in marks),
-        events=tuple(column.events for column in result.columns),
-    )
+def _matrix(plan: Plan, entities: Entities, found: Sequence[bytes | None], now: datetime) -> Matrix:
+    made = one_row_of(plan).matrix(found, now)
+    return made or _matrix_of(answer(ask(plan, entities), found, now))
+
+
+def _matrix_of(result: LookupResult) -> Matrix:
+    return to_matrix(result.plan, result.columns, result.count, result.at)
 
 
 def _checked(plan: Plan, entities: Entities) -> dict[str, list[Any]]:
