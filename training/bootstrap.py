@@ -1,18 +1,21 @@
 """Joins the training room: registry, engine, folders and limits, as the settings say."""
 
+import re
 from typing import cast
 
 from registry.kernel.errors import Invalid
+from registry.kernel.memory import available_bytes
 from registry.kernel.settings import Settings
 from registry.ports import Registry
 from registry.settings import HOME, INTERVAL, clock_of
 from training.build import Training
 from training.checks import Limits
 from training.quality import POLICIES, QualityPolicy
-from training.settings import LEAKAGE, LEAST_COVERAGE, QUALITY
+from training.settings import BATCH_BYTES, LEAKAGE, LEAST_COVERAGE, QUALITY
 from training.writer import DatasetFolder
 from warehouse.bootstrap import open_engine
 from warehouse.engines.port import Engine
+from warehouse.settings import MEMORY_LIMIT
 from warehouse.snapshots import SnapshotStore
 
 
@@ -45,7 +48,24 @@ def open_training(
         project=settings.root,
         actor=actor or environ.get("USER") or environ.get("LOGNAME") or "unknown",
         interval_seconds=float(settings.get(INTERVAL)),
+        batch_bytes=_batch_bytes(settings),
     )
+
+
+def _batch_bytes(settings: Settings) -> int:
+    """A quarter of the least of what is left and what the warehouse may use, unless told."""
+    told = int(settings.get(BATCH_BYTES))
+    limits = (available_bytes(), _bytes(str(settings.get(MEMORY_LIMIT))))
+    return told or min((one for one in limits if one), default=4 << 30) // 4
+
+
+def _bytes(text: str) -> int | None:
+    """The bytes of `4GB` or `512 MiB`; None for what is no such size."""
+    found = re.match(r"^\s*([\d.]+)\s*([kmgt]?)(i?)b?\s*$", text, re.IGNORECASE)
+    if found is None:
+        return None
+    number, prefix, binary = found.groups()
+    return int(float(number) * (1024 if binary else 1000) ** " kmgt".index(prefix.lower() or " "))
 
 
 def _open_registry(settings: Settings) -> Registry:

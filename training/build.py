@@ -2,28 +2,25 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
 import pyarrow as pa
 
-from registry.core.findings import Finding
 from registry.core.published import Published
 from registry.kernel.clock import Clock
 from registry.kernel.errors import Conflict, Refused
 from registry.kernel.progress import progress
-from registry.ports import DatasetRecord, Registry
-from training.assemble import Assembled, assemble
+from registry.ports import Registry
 from training.checks import Limits
 from training.dataset import TrainingSet
-from training.describe import describe
+from training.describe import Describing
 from training.diff import DatasetDiff, compare_sets
 from training.explain import Explanation, explain_row
 from training.garbage import Garbage, collect, referenced
 from training.manifest import Manifest, SnapshotFacts, ViewQuality
-from training.maturity import Ripe, ripe_rows
+from training.maturity import RipeSpine
 from training.quality import (
     QualityPolicy,
     check_built,
@@ -32,28 +29,19 @@ from training.quality import (
     refusal,
 )
 from training.recipe import Recipe, make_recipe
+from training.record import Circumstances, manifest_of, record_of
 from training.request import Options, make_spec
 from training.revision import code_revision
 from training.sources import KeptSource, keep_sources, pin_kept
 from training.spec import TrainingSpec, check_name, named_features
-from training.spine import read_spine, spine_text
-from training.stream import BATCH_ROWS, spine_schema, stream_joined
+from training.spine import open_spine, spine_text
+from training.stream import join_batches, read_batches, rows_at_once, stream_joined
 from training.verify import Verification, verify_set
-from training.writer import DatasetFolder
-from warehouse.content import content_hash
+from training.writer import DatasetFolder, Draft
 from warehouse.engines.port import Engine
 from warehouse.snapshots import SnapshotStore
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Built:
-    """Rows and manifest before they are kept, and the expectations that fail."""
-
-    table: pa.Table
-    manifest: Manifest
-    failures: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +59,7 @@ class Training:
     project: Path
     actor: str
     interval_seconds: float = 3600.0
+    batch_bytes: int = 1 << 30
 
     def build(
         self,
@@ -98,34 +87,32 @@ class Training:
         refs, service = named_features(features, state)
         asked = TrainingSpec(name, refs, time_column, label, service, spine=spine_text(spine))
         spec = make_spec(asked, options, self.interval_seconds)
-        table = read_spine(spine, self.engine)
-        recipe = make_recipe(spec, state, table.column_names)
-        self._check_free(name, recipe)
-        ripe = self._ripe(table, spec)
-        with self.snapshots.building(self._referenced) as snapshots:
-            built = self._build(ripe.table, recipe, snapshots, state)
-            manifest = replace(built.manifest, immature=ripe.left_out)
-            self._hold_to_expectations(replace(built, manifest=manifest))
-            return self._keep(built.table, manifest)
+        with open_spine(spine, self.engine) as reader:
+            recipe = make_recipe(spec, state, reader.schema.names)
+            self._check_free(name, recipe)
+            with self.snapshots.building(self._referenced) as snapshots:
+                return self._build(reader, recipe, snapshots, state)
 
     def stream(
         self,
-        spine: str | Path,
+        spine: Any,
         features: str | Sequence[str],
         out: Path,
         time_column: str = "event_timestamp",
-        rows: int = BATCH_ROWS,
+        rows: int | None = None,
     ) -> int:
-        """Join a spine that is too large for memory: Parquet files, `rows` at a time, into one file
-        `out`. Answers how many rows it has. No training set is made of it.
+        """Join a spine, `rows` of it at a time, into one Parquet file `out`. Answers how many rows
+        it has. No training set is made of it.
 
         Raises what `build` does for spine and features, and `Misuse` when `out` exists.
         """
         state = self.registry.published()
         refs, service = named_features(features, state)
         spec = TrainingSpec(out.stem, refs, time_column, service=service)
-        recipe = make_recipe(spec, state, spine_schema(spine).names)
-        return stream_joined(spine, recipe, self.engine, out, rows)
+        with open_spine(spine, self.engine) as reader:
+            recipe = make_recipe(spec, state, reader.schema.names)
+            most = rows or rows_at_once(recipe, reader.schema, self.batch_bytes)
+            return stream_joined(reader, recipe, self.engine, out, most)
 
     def collect(self, dry_run: bool = False) -> Garbage:
         """Remove snapshots that no set refers to; see `training.garbage.collect`."""
@@ -150,7 +137,7 @@ class Training:
         made = self.load(name)
         record = next((r for r in self.registry.datasets.all() if r.name == name), None)
         known = None if record is None else record.manifest_digest
-        return verify_set(made, self.engine, self.snapshots, live, known)
+        return verify_set(made, self.engine, self.snapshots, self.batch_bytes, live, known)
 
     def explain(self, name: str, row: int, part: str | None = None) -> Explanation:
         """Where each value of a row came from: source row, event time, created time and age.
@@ -169,85 +156,84 @@ class Training:
         if self.datasets.has(name) and self.load(name).manifest.recipe != recipe:
             raise _taken(name, "it was made by another recipe")
 
-    def _ripe(self, table: pa.Table, spec: TrainingSpec) -> Ripe:
-        if spec.maturity is None:
-            return Ripe(table, 0)
-        return ripe_rows(table, spec.maturity, spec.time_column, spec.time_zone, self.clock())
-
     def _build(
-        self, spine: pa.Table, recipe: Recipe, snapshots: SnapshotStore, state: Published
-    ) -> _Built:
-        with progress(f"training set {recipe.spec.name}", 2 * len(recipe.views)) as shown:
-            kept = keep_sources(recipe.views, self.engine, snapshots, shown)
-            assembled = assemble(spine, recipe, pin_kept(self.engine, kept), shown)
-        spine_kept = snapshots.keep(spine.to_reader())
-        columns = tuple(spine.column_names)
-        facts = SnapshotFacts("spine", spine_kept.digest, spine_kept.rows, columns)
-        reports = self._quality(assembled.table, recipe, kept)
-        manifest = self._manifest(recipe, assembled, (facts, *(k.facts for k in kept)), state)
-        failures = failures_of(reports)
-        findings = (*manifest.findings, *failures)
-        manifest = replace(manifest, quality=reports, findings=findings)
-        return _Built(assembled.table, manifest, tuple(failures))
-
-    def _quality(
-        self, table: pa.Table, recipe: Recipe, kept: tuple[KeptSource, ...]
-    ) -> tuple[ViewQuality, ...]:
-        if self.quality == "off":
-            return ()
-        return (*check_sources(recipe.views, kept), *check_built(table, recipe))
-
-    def _hold_to_expectations(self, built: _Built) -> None:
-        name = built.manifest.name
-        if built.failures and self.quality == "block":
-            raise refusal(name, built.failures, quarantined=False)
-        if built.failures and self.quality == "quarantine":
-            self.quarantine.remove(name)
-            self.quarantine.write(built.table, built.manifest)
-            raise refusal(name, built.failures, quarantined=True)
-
-    def _referenced(self) -> frozenset[str]:
-        return referenced((self.datasets, self.quarantine))
-
-    def _manifest(
         self,
+        spine: pa.RecordBatchReader,
         recipe: Recipe,
-        assembled: Assembled,
-        snapshots: tuple[SnapshotFacts, ...],
+        snapshots: SnapshotStore,
         state: Published,
-    ) -> Manifest:
-        described = describe(assembled, recipe, self.limits, self.clock())
-        return Manifest(
-            name=recipe.spec.name,
-            created_at=self.clock(),
-            created_by=self.actor,
-            content_hash=content_hash(assembled.table.to_reader()),
-            rows=assembled.table.num_rows,
-            columns=described.columns,
-            recipe=recipe,
-            snapshots=snapshots,
-            coverage=described.coverage,
-            findings=described.findings,
-            quality=(),
-            profiles=described.profiles,
-            parts=described.parts,
+    ) -> TrainingSet:
+        """Keep spine and sources, then build the rows from what was kept, as `verify` does."""
+        spec = recipe.spec
+        ripe = RipeSpine(spine, spec.maturity, spec.time_column, spec.time_zone, self.clock())
+        kept_spine = snapshots.keep(ripe.reader)
+        ripe.check()
+        columns = tuple(spine.schema.names)
+        facts = SnapshotFacts("spine", kept_spine.digest, kept_spine.rows, columns)
+        rows = rows_at_once(recipe, spine.schema, self.batch_bytes)
+        steps = len(recipe.views) * (1 + max(1, -(-kept_spine.rows // rows)))
+        with (
+            progress(f"training set {spec.name}", steps) as shown,
+            self.datasets.draft() as draft,
+        ):
+            kept = keep_sources(recipe.views, self.engine, snapshots, shown)
+            describing = Describing(recipe, self.limits, self.clock(), kept_spine.rows)
+            with read_batches(kept_spine.path) as batches:
+                pinned = pin_kept(self.engine, kept)
+                for made in join_batches(batches, recipe, pinned, rows, shown):
+                    describing.add(made)
+                    draft.write(made.table)
+            draft.close()
+            manifest = manifest_of(
+                recipe,
+                describing.done(),
+                (facts, *(one.facts for one in kept)),
+                self._quality(draft.data, recipe, kept),
+                self._around(state),
+                ripe.left_out,
+            )
+            self._hold_to_expectations(draft, manifest)
+            return self._keep(draft, manifest)
+
+    def _around(self, state: Published) -> Circumstances:
+        return Circumstances(
+            now=self.clock(),
+            actor=self.actor,
             engine=self.engine.name,
-            library=_library(),
             code_revision=code_revision(self.project),
             published_number=state.number,
             namespace=state.namespace,
         )
 
-    def _keep(self, table: pa.Table, manifest: Manifest) -> TrainingSet:
-        """Write and register, both or neither; or the same set that is there already."""
+    def _quality(
+        self, data: Path, recipe: Recipe, kept: tuple[KeptSource, ...]
+    ) -> tuple[ViewQuality, ...]:
+        if self.quality == "off":
+            return ()
+        return (*check_sources(recipe.views, kept), *check_built(data, recipe))
+
+    def _hold_to_expectations(self, draft: Draft, manifest: Manifest) -> None:
+        failures = failures_of(manifest.quality)
+        if failures and self.quality == "block":
+            raise refusal(manifest.name, failures, quarantined=False)
+        if failures and self.quality == "quarantine":
+            self.quarantine.remove(manifest.name)
+            draft.keep(manifest, self.quarantine)
+            raise refusal(manifest.name, failures, quarantined=True)
+
+    def _referenced(self) -> frozenset[str]:
+        return referenced((self.datasets, self.quarantine))
+
+    def _keep(self, draft: Draft, manifest: Manifest) -> TrainingSet:
+        """Put in its place and register, both or neither; or the same set that is there already."""
         if self.datasets.has(manifest.name):
             return self._known(manifest)
         try:
-            written = self.datasets.write(table, manifest)
+            written = draft.keep(manifest, self.datasets)
         except Conflict:  # somebody else was building it too, and was first
             return self._known(manifest)
         try:
-            self.registry.datasets.add(_record(written))
+            self.registry.datasets.add(record_of(written))
         except BaseException:
             self.datasets.remove(manifest.name)
             raise
@@ -270,28 +256,6 @@ def _taken(name: str, found: str) -> Refused:
         found,
         "a training set is never changed; choose another name, such as one with a date",
     )
-
-
-def _record(made: TrainingSet) -> DatasetRecord:
-    manifest = made.manifest
-    return DatasetRecord(
-        name=manifest.name,
-        manifest_digest=made.digest,
-        created_at=manifest.created_at,
-        created_by=manifest.created_by,
-        rows=manifest.rows,
-        features=tuple(feature.plain_ref for feature in manifest.recipe.features),
-        location=str(made.folder),
-    )
-
-
-def _library() -> str:
-    """Our version and that of the library that holds the data, for the record."""
-    try:
-        ours = version("fieldhouse")
-    except PackageNotFoundError:  # run from a bare checkout
-        ours = "0"
-    return f"fieldhouse {ours}, pyarrow {pa.__version__}"
 
 
 def _log(made: TrainingSet) -> None:

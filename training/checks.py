@@ -75,10 +75,9 @@ def check_constants(profiles: Mapping[str, ColumnProfile], part: str = "") -> It
 
 
 def check_leakage(
-    table: pa.Table, label: str, features: Sequence[str], limits: Limits
+    sample: pa.Table, label: str, features: Sequence[str], limits: Limits
 ) -> Iterator[Finding]:
-    """Features that alone predict the label nearly perfectly."""
-    sample = _sample(table.select([label, *features]))
+    """Features that alone predict the label nearly perfectly, in a sample of the rows."""
     target = numbers(sample.column(label))
     if target is None:
         return
@@ -94,29 +93,55 @@ def check_leakage(
             )
 
 
-def check_label_known(
-    known: pa.ChunkedArray, times: pa.ChunkedArray, label: str, zone: str
-) -> Iterator[Finding]:
-    """Rows whose label is known before their own time, so that features may hold it. `known` is
-    int64 microseconds since 1970."""
-    early = pc.less(known, ticks_of_column(times, "us", zone))
-    count = pc.sum(early).as_py() or 0
-    if count:
+def check_label_known(early: int, rows: int, label: str) -> Iterator[Finding]:
+    """Rows whose label is known before their own time, so that features may hold it."""
+    if early:
         yield _finding(
             "label-before-row",
-            f"{label} of {count} of {len(times)} rows is known before the row's own time",
+            f"{label} of {early} of {rows} rows is known before the row's own time",
             label,
             "take an earlier time for these rows, or features may hold what they shall predict",
         )
 
 
-def check_future(times: pa.ChunkedArray, now: datetime, zone: str) -> Iterator[Finding]:
+def count_early(known: pa.ChunkedArray, times: pa.ChunkedArray, zone: str) -> int:
+    """How many rows have a label that is `known`, int64 microseconds since 1970, before their
+    time."""
+    early: int | None = pc.sum(pc.less(known, ticks_of_column(times, "us", zone))).as_py()
+    return early or 0
+
+
+def check_future(future: int, rows: int) -> Iterator[Finding]:
     """Rows whose time lies after now: they join whatever is newest, which will change."""
-    ticks = ticks_of_column(times, "us", zone)
-    late = pc.sum(pc.greater(ticks, ticks_of(now, "us"))).as_py() or 0
-    if late:
-        message = f"{late} of {len(times)} spine rows have a time after now"
+    if future:
+        message = f"{future} of {rows} spine rows have a time after now"
         yield _finding("future-rows", message, "spine", "leave them out, or mend their time")
+
+
+def count_future(times: pa.ChunkedArray, now: datetime, zone: str) -> int:
+    """How many times lie after now."""
+    ticks = ticks_of_column(times, "us", zone)
+    future: int | None = pc.sum(pc.greater(ticks, ticks_of(now, "us"))).as_py()
+    return future or 0
+
+
+class EvenSample:
+    """Every so-manieth row of `rows` that come in batches, so that about 50,000 are kept."""
+
+    def __init__(self, rows: int) -> None:
+        self._step = max(1, -(-rows // _SAMPLE))
+        self._seen = 0
+        self._kept: list[pa.Table] = []
+
+    def add(self, table: pa.Table) -> None:
+        """The next rows."""
+        wanted = np.arange(-self._seen % self._step, table.num_rows, self._step)
+        self._kept.append(table if self._step == 1 else table.take(pa.array(wanted)))
+        self._seen += table.num_rows
+
+    def table(self) -> pa.Table:
+        """The rows that were kept."""
+        return pa.concat_tables(self._kept)
 
 
 def numbers(column: pa.ChunkedArray) -> Floats | None:
@@ -162,12 +187,6 @@ _LEAVE_OUT = "leave it out, or find out why it does not vary"
 def _constant(profile: ColumnProfile) -> bool:
     varied = profile.minimum is None or profile.minimum != profile.maximum
     return not varied and profile.nulls == 0 and profile.rows > 1
-
-
-def _sample(table: pa.Table) -> pa.Table:
-    if table.num_rows <= _SAMPLE:
-        return table
-    return table.take(pa.array(np.linspace(0, table.num_rows - 1, _SAMPLE).astype(np.int64)))
 
 
 def _finding(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.writer import DatasetFolder
+from warehouse.marks import SnapshotMarks
 from warehouse.snapshots import SnapshotStore
 
 
@@ -51,6 +52,8 @@ def collect(
         return needed
 
     removed = store.sweep(look, dry_run)
+    if not dry_run:
+        SnapshotMarks(store).forget_lost()
     return Garbage(
         files=tuple(str(path) for path in (*removed, *abandoned)),
         bytes=sum(sizes.get(path, 0) for path in removed),

@@ -7,13 +7,14 @@ import pyarrow as pa
 
 from registry.core.definitions import Source
 from registry.kernel.errors import FieldhouseError, Invalid
-from training.assemble import assemble
 from training.dataset import TrainingSet
 from training.manifest import Manifest, SnapshotFacts
 from training.maturity import ripe_rows
 from training.moved import Move, changed_rows, compare_rows
 from training.recipe import Recipe
 from training.spine import read_spine
+from training.stream import join_batches, read_batches, rows_at_once
+from warehouse.batches import tables_of
 from warehouse.engines.port import Engine
 from warehouse.history import history_of
 from warehouse.snapshots import SnapshotStore
@@ -39,16 +40,32 @@ class Live:
     reason: str = ""
 
 
-def look_live(made: TrainingSet, engine: Engine, store: SnapshotStore) -> Live:
+def look_live(made: TrainingSet, engine: Engine, store: SnapshotStore, batch_bytes: int) -> Live:
     """Read each source again, a query by running it, and build the set from them again."""
     moved = tuple(moved_sources(made.manifest, engine, store))
     try:
-        spine = store.read(made.manifest.spine.digest)
-        now = assemble(spine, made.manifest.recipe, engine).table
-        changed, columns = changed_rows(made.to_arrow(), now)
+        changed, columns = _changed(made, engine, store, batch_bytes)
     except FieldhouseError as error:
         return Live(moved, None, reason=_one_line(error))
     return Live(moved, changed, columns)
+
+
+def _changed(
+    made: TrainingSet, engine: Engine, store: SnapshotStore, batch_bytes: int
+) -> tuple[int, tuple[str, ...]]:
+    """How many rows of the set come out otherwise now, and in which columns, batch by batch."""
+    recipe = made.manifest.recipe
+    total = 0
+    columns: set[str] = set()
+    with read_batches(store.find(made.manifest.spine.digest).path) as spine:
+        rows = rows_at_once(recipe, spine.schema, batch_bytes)
+        kept = tables_of(pa.RecordBatchReader.from_batches(made.schema, made.batches()), rows)
+        now = join_batches(spine, recipe, engine, rows)
+        for before, after in zip(kept, now, strict=True):
+            changed, where = changed_rows(before, after.table)
+            total += changed
+            columns.update(where)
+    return total, tuple(name for name in made.schema.names if name in columns)
 
 
 def moved_sources(manifest: Manifest, engine: Engine, store: SnapshotStore) -> Iterator[Moved]:

@@ -1,5 +1,6 @@
 """Maturity of labels: leaves out, or refuses, rows whose label nobody knew at build time. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -47,6 +48,39 @@ def check_maturity(maturity: Maturity, columns: list[str]) -> None:
         )
 
 
+class RipeSpine:
+    """A spine without the rows whose label is not known at `now`, which are counted as it is read;
+    without a maturity none is left out. `time_column`, of `zone`, is the rows' own time."""
+
+    def __init__(
+        self,
+        spine: pa.RecordBatchReader,
+        maturity: Maturity | None,
+        time_column: str,
+        zone: str,
+        now: datetime,
+    ) -> None:
+        self.rows = self.left_out = 0
+        self._maturity, self._time, self._zone, self._now = maturity, time_column, zone, now
+        self.reader = pa.RecordBatchReader.from_batches(spine.schema, self._batches(spine))
+
+    def check(self) -> None:
+        """Raise `Refused`, once all is read, when rows were left out and that is not wanted."""
+        if self.left_out and self._maturity and self._maturity.immature == "refuse":
+            raise _immature(self.left_out, self.rows, self._now)
+
+    def _batches(self, spine: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        for batch in spine:
+            self.rows += batch.num_rows
+            if self._maturity is None:
+                yield batch
+                continue
+            table = pa.Table.from_batches([batch])
+            kept = table.filter(_ripe(table, self._maturity, self._time, self._zone, self._now))
+            self.left_out += batch.num_rows - kept.num_rows
+            yield from kept.to_batches()
+
+
 def ripe_rows(
     table: pa.Table, maturity: Maturity, time_column: str, zone: str, now: datetime
 ) -> Ripe:
@@ -54,16 +88,26 @@ def ripe_rows(
 
     Raises `Refused` when there are others and `maturity` says so.
     """
-    known = known_at(table, maturity, time_column, zone)
-    ripe = pc.less_equal(known, ticks_of(now, "us")).fill_null(False)
+    ripe = _ripe(table, maturity, time_column, zone, now)
     left_out = table.num_rows - (pc.sum(ripe).as_py() or 0)
     if left_out and maturity.immature == "refuse":
-        raise Refused(
-            f"{left_out} of {table.num_rows} rows have a label that is not known yet",
-            f"it is {format_instant(now)}",
-            "leave them out of the spine, or ask for immature='leave-out'",
-        )
+        raise _immature(left_out, table.num_rows, now)
     return Ripe(table.filter(ripe) if left_out else table, left_out)
+
+
+def _ripe(
+    table: pa.Table, maturity: Maturity, time_column: str, zone: str, now: datetime
+) -> pa.ChunkedArray:
+    known = known_at(table, maturity, time_column, zone)
+    return pc.less_equal(known, ticks_of(now, "us")).fill_null(False)
+
+
+def _immature(left_out: int, rows: int, now: datetime) -> Refused:
+    return Refused(
+        f"{left_out} of {rows} rows have a label that is not known yet",
+        f"it is {format_instant(now)}",
+        "leave them out of the spine, or ask for immature='leave-out'",
+    )
 
 
 def known_at(table: pa.Table, maturity: Maturity, time_column: str, zone: str) -> pa.ChunkedArray:

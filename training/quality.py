@@ -6,7 +6,8 @@ They are those of its views, on snapshots of their sources and on built columns,
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
-from typing import Any, Literal
+from pathlib import Path
+from typing import Literal
 
 from registry.core.definitions import Expectation
 from registry.core.findings import Finding
@@ -41,13 +42,14 @@ def check_sources(
             yield ViewQuality(view.key, report)
 
 
-def check_built(table: Any, recipe: Recipe) -> Iterator[ViewQuality]:
+def check_built(data: Path, recipe: Recipe) -> Iterator[ViewQuality]:
     """The spec's expectations, and those of its views that are about single values of a feature, on
-    the built set's columns. In a set a feature may repeat, and is null where nothing was found."""
-    from warehouse.quality import check
+    the columns of the built set's file. In a set a feature may repeat, and is null where nothing
+    was found."""
+    from warehouse.quality import check_file
 
     asked = [*(("", e) for e in recipe.spec.expectations), *_carried(recipe)]
-    report = check(table, [expectation for _, expectation in asked])
+    report = check_file(data, [expectation for _, expectation in asked])
     told = zip((view for view, _ in asked), report.results, strict=True)
     for view, results in groupby(told, key=lambda pair: pair[0]):
         found = replace(report, results=tuple(result for _, result in results))

@@ -14,5 +14,12 @@ QUALITY = Setting(
     "warn",
     "what failed expectations do to a build: warn, quarantine, block or off",
 )
+BATCH_BYTES = Setting(
+    "training",
+    "batch_bytes",
+    0,
+    "about how much memory a batch of a spine and its features may take; 0 means a quarter of what"
+    " is left, and of warehouse.memory_limit",
+)
 
-SETTINGS = (LEAST_COVERAGE, LEAKAGE, QUALITY)
+SETTINGS = (LEAST_COVERAGE, LEAKAGE, QUALITY, BATCH_BYTES)

@@ -10,6 +10,7 @@ from training.manifest import SnapshotFacts
 from warehouse.asof import check_source
 from warehouse.engines.port import Engine
 from warehouse.history import history_of
+from warehouse.marks import SnapshotMarks
 from warehouse.quality_report import columns_needed
 from warehouse.snapshots import Snapshot, SnapshotStore
 
@@ -42,16 +43,33 @@ def keep_sources(
     """A snapshot of each source behind the views: keys, times, all their features, and what their
     expectations look at.
 
-    Two views over one source share its snapshot. Raises what the engine does for a source that is
-    missing, or lacks a column.
+    Two views over one source share its snapshot; a source that bears the mark of an earlier build
+    is not read again. Raises what the engine does for a source that is missing, or lacks a column.
     """
+    marks = SnapshotMarks(store)
     kept = []
     for source, columns in columns_by_source(views, engine).items():
-        with engine.read(source, columns) as reader:
-            kept.append(KeptSource(source, columns, store.keep(reader)))
+        kept.append(KeptSource(source, columns, _snapshot(source, columns, engine, marks)))
         if progress is not None:
             progress.advance()
     return tuple(kept)
+
+
+def _snapshot(
+    source: Source, columns: tuple[str, ...], engine: Engine, marks: SnapshotMarks
+) -> Snapshot:
+    """The known snapshot of a source that has not changed, else a new one. Its mark is noted when
+    it is the same before and after reading: then what was read is what it stands for."""
+    what = [source.kind, source.table or source.name, source.query, columns]
+    mark = engine.mark(source)
+    known = marks.find(mark, what) if mark is not None else None
+    if known is not None:
+        return known
+    with engine.read(source, columns) as reader:
+        snapshot = marks.store.keep(reader)
+    if mark is not None and engine.mark(source) == mark:
+        marks.note(mark, what, snapshot)
+    return snapshot
 
 
 def columns_by_source(

@@ -1,35 +1,63 @@
-"""Joins a spine too large for memory: batches of it in, one Parquet file out. Describes nothing.
+"""Joins a spine batch by batch, so that memory goes with a batch and its features. Keeps no set.
 
-Memory goes with a batch and its features. Each batch reads the histories' keys and times again, and
-of their values what the batch needs.
+Each batch reads the histories' keys and times again, and of their values what the batch needs.
 """
 
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from registry.kernel.errors import Misuse, Unavailable
-from training.assemble import assemble
+from registry.kernel.progress import Progress
+from registry.kernel.types import FIXED_WIDTH_BYTES
+from training.assemble import Assembled, assemble
 from training.recipe import Recipe
-from training.spine import spine_files
+from warehouse.batches import tables_of
 from warehouse.engines.port import Engine
 
-BATCH_ROWS = 1_000_000
 ROW_GROUP_ROWS = 122_880
+_FEWEST_ROWS = 10_000
+_READ_ROWS = 65_536
+_WIDE_BYTES = 32  # what a text or a list is taken to need
+_VIEW_BYTES = 100  # a spine row's time, key and newest history rows, while one view is joined
 
 
-def spine_schema(spine: str | Path) -> pa.Schema:
-    """The columns of the spine in Parquet files; raises `Misuse` when there is none."""
-    return pq.read_schema(spine_files(spine)[0])
+def rows_at_once(recipe: Recipe, spine: pa.Schema, most_bytes: int) -> int:
+    """How many spine rows to join at a time, so that they and their features, held twice while
+    they are put together, stay within about `most_bytes`."""
+    widths = [_width(field.type) for field in spine]
+    widths += [FIXED_WIDTH_BYTES.get(f.facts.dtype, _WIDE_BYTES) for f in recipe.features]
+    return max(_FEWEST_ROWS, int(most_bytes // (2 * sum(widths) + _VIEW_BYTES)))
+
+
+def join_batches(
+    spine: pa.RecordBatchReader,
+    recipe: Recipe,
+    engine: Engine,
+    rows: int,
+    progress: Progress | None = None,
+) -> Iterator[Assembled]:
+    """The spine's rows in order, `rows` at a time, with the recipe's features behind them; one
+    without rows when there are none. Raises what a join raises."""
+    for table in tables_of(spine, rows):
+        yield assemble(table, recipe, engine, progress)
+
+
+@contextmanager
+def read_batches(file: Path) -> Iterator[pa.RecordBatchReader]:
+    """The rows of one Parquet file, read as they are asked for."""
+    with pq.ParquetFile(file, pre_buffer=False) as parquet:
+        batches = parquet.iter_batches(_READ_ROWS)
+        yield pa.RecordBatchReader.from_batches(parquet.schema_arrow, batches)
 
 
 def stream_joined(
-    spine: str | Path, recipe: Recipe, engine: Engine, out: Path, rows: int = BATCH_ROWS
+    spine: pa.RecordBatchReader, recipe: Recipe, engine: Engine, out: Path, rows: int
 ) -> int:
     """Write the spine's rows in order, with the recipe's features behind them; how many there are.
 
@@ -39,28 +67,49 @@ def stream_joined(
     if out.exists():
         raise Misuse(f"{out} exists", hint="name another file, or remove it")
     count = 0
-    with _new_file(out) as file, _Writer(file) as writer:
-        for table in _batches(spine, rows):
-            writer.write(assemble(table, recipe, engine).table)
-            count += table.num_rows
+    with _new_file(out) as file, TableWriter(file) as writer:
+        for made in join_batches(spine, recipe, engine, rows):
+            writer.write(made.table)
+            count += made.table.num_rows
     return count
 
 
-def _batches(spine: str | Path, rows: int) -> Iterator[pa.Table]:
-    """Tables of about that many rows; one without rows when there are none."""
-    waiting: list[pa.RecordBatch] = []
-    any_rows = False
-    schema = spine_schema(spine).remove_metadata()
-    for file in spine_files(spine):
-        with pq.ParquetFile(file, pre_buffer=False) as parquet:
-            for batch in parquet.iter_batches(min(rows, ROW_GROUP_ROWS)):
-                waiting.append(batch.replace_schema_metadata(None).cast(schema))
-                if sum(one.num_rows for one in waiting) >= rows:
-                    any_rows = True
-                    yield pa.Table.from_batches(waiting)
-                    waiting = []
-    if waiting or not any_rows:
-        yield pa.Table.from_batches(waiting, schema)
+class TableWriter:
+    """A Parquet file that gets its schema from the first table."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.writer: pq.ParquetWriter | None = None
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows; raises `OSError` when the disk does not take them."""
+        if self.writer is None:
+            self.writer = pq.ParquetWriter(self.file, table.schema, compression="zstd")
+        self.writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+
+    def __enter__(self) -> "TableWriter":
+        return self
+
+    def close(self) -> None:
+        """End the file; raises `OSError` when the disk does not take its end."""
+        writer, self.writer = self.writer, None
+        if writer is not None:
+            writer.close()
+
+    def give_up(self) -> None:
+        """Let go of a file that nobody will read."""
+        with suppress(OSError):
+            self.close()
+
+    def __exit__(self, failed: object, *_: object) -> None:
+        self.give_up() if failed else self.close()
+
+
+def _width(arrow: pa.DataType) -> int:
+    try:
+        return max(1, int(arrow.bit_width) // 8)
+    except ValueError:  # of no fixed width
+        return _WIDE_BYTES
 
 
 @contextmanager
@@ -77,23 +126,3 @@ def _new_file(out: Path) -> Iterator[Path]:
     finally:
         if name is not None:
             Path(name).unlink(missing_ok=True)
-
-
-class _Writer:
-    """A Parquet file that gets its schema from the first table."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.writer: pq.ParquetWriter | None = None
-
-    def write(self, table: pa.Table) -> None:
-        if self.writer is None:
-            self.writer = pq.ParquetWriter(self.file, table.schema, compression="zstd")
-        self.writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
-
-    def __enter__(self) -> "_Writer":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.writer is not None:
-            self.writer.close()

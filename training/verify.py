@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from registry.kernel.errors import Corrupt, FieldhouseError
-from training.assemble import assemble
 from training.dataset import TrainingSet
 from training.live import Live, look_live
 from training.manifest import Manifest, SnapshotFacts
-from warehouse.content import content_hash
+from training.stream import join_batches, read_batches, rows_at_once
+from warehouse.content import ContentHash, content_hash
 from warehouse.engines.port import Engine
 from warehouse.snapshots import SnapshotStore
 
@@ -37,17 +37,19 @@ def verify_set(
     made: TrainingSet,
     engine: Engine,
     store: SnapshotStore,
+    batch_bytes: int,
     live: bool = False,
     registered: str | None = None,
 ) -> Verification:
     """Compare the stored data, and the data rebuilt from snapshots, with the manifest's hash, and
-    the manifest with the digest that the registry knows it by, if it does."""
+    the manifest with the digest that the registry knows it by, if it does. Data are read and
+    rebuilt in batches of about `batch_bytes`."""
     damaged = list(_damaged_snapshots(made.manifest, store))
-    rebuilt = None if damaged else _rebuild(made.manifest, engine, store)
+    rebuilt = None if damaged else _rebuild(made.manifest, engine, store, batch_bytes)
     if registered not in (None, made.digest):
         damaged.insert(0, f"the registry knows another manifest, {registered}")
     try:
-        stored = content_hash(made.to_arrow().to_reader())
+        stored = _stored(made)
     except Corrupt as error:
         stored, damaged = None, [*damaged, error.asked]
     return Verification(
@@ -56,11 +58,15 @@ def verify_set(
         stored=stored,
         rebuilt=rebuilt,
         damaged=tuple(damaged),
-        live=look_live(made, engine, store) if live else None,
+        live=look_live(made, engine, store, batch_bytes) if live else None,
     )
 
 
-def _rebuild(manifest: Manifest, engine: Engine, store: SnapshotStore) -> str:
+def _stored(made: TrainingSet) -> str:
+    return content_hash(made.batches(), made.schema)
+
+
+def _rebuild(manifest: Manifest, engine: Engine, store: SnapshotStore, batch_bytes: int) -> str:
     pinned = engine.pinned(
         {
             kept.source: store.find(kept.digest).path
@@ -68,8 +74,14 @@ def _rebuild(manifest: Manifest, engine: Engine, store: SnapshotStore) -> str:
             if kept.source is not None
         }
     )
-    spine: pa.Table = store.read(manifest.spine.digest)
-    return content_hash(assemble(spine, manifest.recipe, pinned).table.to_reader())
+    content: ContentHash | None = None
+    with read_batches(store.find(manifest.spine.digest).path) as spine:
+        rows = rows_at_once(manifest.recipe, spine.schema, batch_bytes)
+        for made in join_batches(spine, manifest.recipe, pinned, rows):
+            content = content or ContentHash(made.table.schema)
+            for batch in made.table.to_batches():
+                content.update(batch)
+    return content.digest() if content else ""
 
 
 def _damaged_snapshots(manifest: Manifest, store: SnapshotStore) -> Iterator[str]:
@@ -81,9 +93,10 @@ def _damaged_snapshots(manifest: Manifest, store: SnapshotStore) -> Iterator[str
 
 def _damage(kept: SnapshotFacts, store: SnapshotStore) -> str:
     try:
-        table = store.read(kept.digest)
+        with read_batches(store.find(kept.digest).path) as rows:
+            found = content_hash(rows)
     except FieldhouseError as error:
         return error.asked
     except (OSError, pa.ArrowInvalid) as error:
         return str(error)
-    return "" if content_hash(table.to_reader()) == kept.digest else "its content is another"
+    return "" if found == kept.digest else "its content is another"

@@ -9,14 +9,50 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from registry.kernel.errors import Conflict, NotFound, Unavailable
 from training.dataset import DATA, MANIFEST, SEAL, TrainingSet, load_folder, seal_of
 from training.manifest import Manifest, to_json
+from training.stream import TableWriter
 
-ROW_GROUP_ROWS = 122_880
 _NEW = ".new-"
+_GOING = ".new-removed-"
+
+
+class Draft:
+    """A set whose rows are being written, in a hidden folder that goes unless it is kept."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writer = TableWriter(folder / DATA)
+
+    @property
+    def data(self) -> Path:
+        """The Parquet file; whole after `close`."""
+        return self._folder / DATA
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows; the first table says the columns."""
+        self._writer.write(table)
+
+    def close(self) -> None:
+        """End the file of rows."""
+        self._writer.close()
+
+    def give_up(self) -> None:
+        """Remove whatever has not been kept."""
+        self._writer.give_up()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def keep(self, manifest: Manifest, where: "DatasetFolder") -> TrainingSet:
+        """Make it the set of the manifest's name; raises `Conflict` when the name is taken."""
+        data = to_json(manifest)
+        (self._folder / MANIFEST).write_bytes(data)
+        (self._folder / SEAL).write_text(seal_of(data))
+        where.root.mkdir(parents=True, exist_ok=True)
+        target = where.root / manifest.name
+        _rename(self._folder, target)
+        return load_folder(target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,38 +74,35 @@ class DatasetFolder:
             raise NotFound("training set", name, self.names())
         return load_folder(self.root / name)
 
-    def write(self, table: pa.Table, manifest: Manifest) -> TrainingSet:
-        """Write a new set. Raises `Conflict` when the name is taken, `Unavailable` when the disk
-        does not take it; either way nothing is left behind."""
-        target = self.root / manifest.name
-        with self._new_folder() as folder:
-            pq.write_table(table, folder / DATA, compression="zstd", row_group_size=ROW_GROUP_ROWS)
-            data = to_json(manifest)
-            (folder / MANIFEST).write_bytes(data)
-            (folder / SEAL).write_text(seal_of(data))
-            _rename(folder, target)
-        return load_folder(target)
-
-    def remove(self, name: str) -> None:
-        """Take a set away again, when what follows writing it has failed."""
-        shutil.rmtree(self.root / name, ignore_errors=True)
-
-    def leftovers(self) -> list[Path]:
-        """What killed writers left, when nobody writes now."""
-        return sorted(self.root.glob(f"{_NEW}*"))
-
     @contextmanager
-    def _new_folder(self) -> Iterator[Path]:
-        self.root.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=self.root, prefix=_NEW))
+    def draft(self) -> Iterator[Draft]:
+        """A new set to write, which goes again unless it is kept. Raises `Unavailable` when the
+        disk does not take it."""
+        draft = None
         try:
-            yield folder
+            self.root.mkdir(parents=True, exist_ok=True)
+            draft = Draft(Path(tempfile.mkdtemp(dir=self.root, prefix=_NEW)))
+            yield draft
         except OSError as error:
             raise Unavailable(
                 f"cannot write in {self.root}", str(error), "free some disk space"
             ) from error
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            if draft is not None:
+                draft.give_up()
+
+    def remove(self, name: str) -> None:
+        """Take a set away: at once for whoever looks, its files after that."""
+        going = self.root / f"{_GOING}{os.getpid()}-{name}"
+        try:
+            (self.root / name).rename(going)
+        except FileNotFoundError:
+            return
+        shutil.rmtree(going, ignore_errors=True)
+
+    def leftovers(self) -> list[Path]:
+        """What killed writers left, when nobody writes now."""
+        return sorted(self.root.glob(f"{_NEW}*"))
 
 
 def _rename(folder: Path, target: Path) -> None:

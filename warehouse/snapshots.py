@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from registry.kernel.canonical import short
 from registry.kernel.errors import Conflict, FieldhouseError, NotFound, Unavailable
+from warehouse.batches import tables_of
 from warehouse.content import ContentHash, content_hash
 
 __all__ = ["Snapshot", "SnapshotStore", "content_hash"]
@@ -54,9 +55,10 @@ class SnapshotStore:
         content = ContentHash(reader.schema)
         with self._new_file() as file:
             with pq.ParquetWriter(file, reader.schema, compression="zstd") as writer:
-                for batch in reader:
-                    content.update(batch)
-                    writer.write_batch(batch, row_group_size=ROW_GROUP_ROWS)
+                for table in tables_of(reader, ROW_GROUP_ROWS):
+                    for batch in table.to_batches():
+                        content.update(batch)
+                    writer.write_table(table)
             digest = content.digest()
             path = self.path(digest)
             if not self._has(path, content.rows):

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from registry.kernel.errors import Invalid
 
+# Feast lets a feature's name hold spaces; they may stand within a name, not at its ends.
 _REF = re.compile(
     r"^(?:(?P<namespace>[^/:@\s]+)/)?(?P<view>[^/:@\s]+)(?:@v(?P<view_version>\d+))?"
-    r":(?P<feature>[^/:@\s]+)(?:@(?P<version>\d+))?$"
+    r":(?P<feature>[^/:@\s](?:[^/:@\r\n\t]*[^/:@\s])?)(?:@(?P<version>\d+))?$"
 )
 
 

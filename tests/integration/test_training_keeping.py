@@ -1,19 +1,22 @@
 """What keeps training sets whole: seals, snapshots, quarantine, and builds that fail or collide."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -26,6 +29,7 @@ from tests.training_room import READINGS, SPINE, training_in
 from tests.warehouses import hour, hours
 from training import writer
 from training.build import Training
+from training.dataset import seal_of
 from training.splits import split_by_time
 
 
@@ -64,7 +68,7 @@ def test_a_manifest_edited_together_with_its_seal_is_found_by_verify(make: Any) 
     made = training.build("one", SPINE, "all", "y")
     data = (made.folder / "manifest.json").read_bytes().replace(b'"label": "y"', b'"label": null')
     (made.folder / "manifest.json").write_bytes(data)
-    (made.folder / "manifest.sha256").write_text(writer.seal_of(data))
+    (made.folder / "manifest.sha256").write_text(seal_of(data))
     assert training.load("one").digest == digest_bytes(data) != made.digest
     found = training.verify("one")
     assert not found.ok
@@ -125,17 +129,38 @@ def test_a_build_that_fails_takes_its_snapshots_with_it(make: Any) -> None:
     assert left_behind(training) == before
 
 
-def test_a_disk_that_fills_is_one_error_and_leaves_nothing(
-    make: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: Any, **__: Any) -> None:
-        raise OSError(28, "No space left on device")
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """No file may grow past `size` bytes in here: writing fails as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    training = make()
-    monkeypatch.setattr(writer.pq, "write_table", full)
-    with pytest.raises(Unavailable, match="free some disk space"):
-        training.build("one", SPINE, "all", "y")
+
+@pytest.mark.parametrize(
+    ("nth", "where"), [(0, "a snapshot"), (1, "a snapshot"), (2, "in .*datasets")]
+)
+def test_a_disk_that_fills_in_the_middle_is_one_error_and_leaves_nothing(
+    make: Any, nth: int, where: str
+) -> None:
+    random = np.random.default_rng(1).bytes
+    ids, at = list(range(3_000)), hours(*[1] * 3_000)
+    texts = [[random(20).hex() for _ in ids] for _ in range(2)]
+    readings = {"id": ids, "at": at, "known_at": at, "value": [1.0] * 3_000, "kind": texts[0]}
+    training = make(readings=pa.table(readings))
+    spine = pa.table({"id": ids, "event_timestamp": at, "note": texts[1]})
+    made = training.build("rehearsal", spine, ["readings:kind"])
+    written = [*training.snapshots.folder.glob("*.parquet"), made.data]
+    sizes = sorted(file.stat().st_size for file in written)
+    training.datasets.remove("rehearsal")
+    training.collect()
+    with files_up_to(sizes[nth] - 1), pytest.raises(Unavailable, match=f"cannot write {where}"):
+        training.build("one", spine, ["readings:kind"])
     assert left_behind(training) == []
+    assert [record.name for record in training.registry.datasets.all()] == ["rehearsal"]
 
 
 def test_two_builds_of_one_name_give_one_set(make: Any) -> None:
@@ -157,14 +182,14 @@ def test_two_different_builds_of_one_name_give_one_set_and_one_refusal(
     make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = make()
-    first, write = training.datasets.write, writer.DatasetFolder.write
+    keep = writer.Draft.keep
 
-    def slower(self: writer.DatasetFolder, table: pa.Table, manifest: Any) -> Any:
-        monkeypatch.setattr(writer.DatasetFolder, "write", write)
+    def slower(self: writer.Draft, manifest: Any, where: writer.DatasetFolder) -> Any:
+        monkeypatch.setattr(writer.Draft, "keep", keep)
         training.build("one", SPINE, "all", "y")  # somebody else is first
-        return first(table, manifest)
+        return keep(self, manifest, where)
 
-    monkeypatch.setattr(writer.DatasetFolder, "write", slower)
+    monkeypatch.setattr(writer.Draft, "keep", slower)
     with pytest.raises(Conflict, match="another recipe"):
         training.build("one", SPINE.slice(1), ["readings:value"])
     assert training.load("one").rows == 4
@@ -247,7 +272,7 @@ def slowly(*args, **kwargs):
     time.sleep(60)
 
 training = training_in(Path(sys.argv[1]))
-writer.pq.write_table = slowly
+writer.Draft.write = slowly
 training.build("one", SPINE, "all", "y")
 """
 

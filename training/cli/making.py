@@ -22,11 +22,11 @@ FORMATS = ("parquet", "csv", "arrow")
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--spine", required=True, help="Parquet file or glob with keys and times.")
+@click.option("--spine", required=True, help="Parquet file or glob, or a SELECT.")
 @click.option("--service", help="The feature service whose features to join.")
 @click.option("--features", multiple=True, help="view:feature; repeat, or separate by commas.")
 @click.option("--time-column", default="event_timestamp", show_default=True)
-@click.option("--rows", default=1_000_000, show_default=True, help="Rows in memory at a time.")
+@click.option("--rows", type=int, help="Rows in memory at a time; what fits unless said.")
 @with_output
 def join(
     out: Output,
@@ -35,9 +35,9 @@ def join(
     service: str | None,
     features: Sequence[str],
     time_column: str,
-    rows: int,
+    rows: int | None,
 ) -> None:
-    """Join a spine too large for memory into a Parquet file; no training set is made of it.
+    """Join features to a spine of any size into a Parquet file; no training set is made of it.
 
     \b
     Example:

@@ -4,8 +4,9 @@ import threading
 
 import pytest
 
+from registry.kernel.memory import available_bytes
 from serving.bundle import LAYOUT, FileEntry, Manifest, ModelFile
-from serving.capacity import DoesNotFit, available_bytes, check_fits, loading_turn, needed_bytes
+from serving.capacity import DoesNotFit, check_fits, loading_turn, needed_bytes
 from serving.store import Bundle
 from tests.model_room import PLAIN
 

@@ -12,6 +12,8 @@ from training.checks import (
     check_future,
     check_label_known,
     check_leakage,
+    count_early,
+    count_future,
     predictive_power,
     ranks,
 )
@@ -87,7 +89,7 @@ def test_equal_values_share_their_mean_rank(values: list[float]) -> None:
 
 def test_rows_after_now_are_counted() -> None:
     times = pa.chunked_array([hours(1, 2, 3, None)])
-    (finding,) = check_future(times, hour(2), "UTC")
+    (finding,) = check_future(count_future(times, hour(2), "UTC"), len(times))
     assert finding.message.startswith("1 of 4 spine rows")
 
 
@@ -99,5 +101,5 @@ def test_keys_that_nobody_answers_are_said_where_rows_are_answered() -> None:
 def test_a_label_that_is_known_before_its_row_is_said() -> None:
     times = pa.chunked_array([hours(1, 2, 3)])
     known = pa.chunked_array([hours(2, 1, None)]).cast(pa.int64())
-    (finding,) = check_label_known(known, times, "y", "UTC")
+    (finding,) = check_label_known(count_early(known, times, "UTC"), len(times), "y")
     assert finding.message.startswith("y of 1 of 3 rows is known before")

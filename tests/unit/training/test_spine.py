@@ -51,7 +51,7 @@ def test_a_file_that_is_not_there_is_said() -> None:
 
 def test_a_frame_of_mixed_zones_is_refused() -> None:
     mixed = pd.DataFrame({"t": [pd.Timestamp("2013-01-01", tz="UTC"), "2013-01-01"]}, dtype=object)
-    with pytest.raises(Invalid, match="cannot read the spine"):
+    with pytest.raises(Invalid, match="times of unlike zones"):
         read_spine(mixed, ENGINE)
 
 

@@ -13,6 +13,7 @@ import pytest
 from registry.core.definitions import Source
 from registry.kernel.errors import Unavailable
 from tests.warehouses import duckdb_engine, hours, put_tables
+from warehouse import evaluated
 from warehouse.engines.duckdb_queries import is_settled
 from warehouse.evaluated import IN_USE_SECONDS, EvaluatedQueries
 
@@ -90,7 +91,10 @@ def test_queries_that_ask_for_clock_or_chance_are_not_settled(text: str, settled
     assert is_settled(text) == settled
 
 
-def test_a_source_has_another_mark_once_its_files_change(tmp_path: Path) -> None:
+def test_a_source_has_another_mark_once_its_files_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluated, "_TICK_SECONDS", -1.0)
     table = pa.table({"id": [1], "at": hours(1), "x": [1.0]})
     engine = duckdb_engine(tmp_path, {"past": table})
     asked = Source("asked", "sql", query="SELECT * FROM past", timestamp_field="at")
