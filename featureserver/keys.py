@@ -73,13 +73,14 @@ class KeySpace:
 
 
 def key_space(view: PublishedView, generation: int | None = None) -> KeySpace:
-    """The keys of a view's live generation, or of another one."""
+    """The keys of a view's live generation, or of another one. A borrowed view is called
+    `namespace/view`; its rows are where its own namespace writes them."""
     ordered = sorted(view.join_keys, key=lambda key: key.name)
     number = view.generation if generation is None else generation
     return KeySpace(
         tuple(key.name for key in ordered),
         tuple(encoder_of(key) for key in ordered),
-        key_suffix(view.namespace, view.key, number),
+        key_suffix(view.namespace, view.key.removeprefix(f"{view.namespace}/"), number),
     )
 
 

@@ -244,10 +244,10 @@ class _Building:
         if not self.full_names:
             return pin.feature
         holder: PublishedView | PublishedOnDemand = (
-            self.state.on_demand[pin.view] if pin.on_demand else self.state.views[pin.view]
+            self.state.computed(pin.view) if pin.on_demand else self.state.view(pin.view)
         )
         version = f"@v{pin.version}" if qualified else ""
-        return f"{holder.name}{version}__{pin.feature}"
+        return f"{holder.name.replace('/', '__')}{version}__{pin.feature}"
 
     def finish(self, request: str | tuple[str, ...], shown: tuple[int, ...]) -> Plan:
         transforms = self._transforms()
@@ -292,7 +292,7 @@ class _Building:
             return
         if name in above:
             raise Invalid(f"on-demand view {name!r} needs itself")
-        view = self.state.on_demand[name]
+        view = self.state.computed(name)
         pins = [self.state.resolve(ref) for ref in view.inputs]
         holders = [parse_ref(ref).view for ref in view.inputs]
         inputs = tuple(
@@ -338,7 +338,7 @@ class _Building:
             names.update((k.name, k.dtype) for k in view.join_keys)
             aliases.update(zip(view.entities, (k.name for k in view.join_keys), strict=False))
         for transform in transforms:
-            fields = self.state.on_demand[transform.name].request_fields
+            fields = self.state.computed(transform.name).request_fields
             names.update((f.name, f.dtype) for f in fields)
         return names, {alias: key for alias, key in aliases.items() if alias not in names}
 

@@ -247,7 +247,13 @@ class Transaction(Protocol):
     def publish(self, published: Published) -> None: ...
 
     def readers(self, namespace: str) -> Sequence[tuple[str, Reader]]:
-        """(`view:feature@version`, reader) of training sets and models."""
+        """(`view:feature@version`, reader) of training sets, models and callers; those of other
+        namespaces are called `namespace/name`."""
+        ...
+
+    def borrowers(self, namespace: str) -> Sequence[tuple[str, ServiceRecord]]:
+        """(namespace, service) of every other namespace's service that reads this one's
+        features, by name."""
         ...
 
     def services(self, namespace: str) -> Mapping[str, ServiceRecord]:

@@ -135,7 +135,7 @@ def signature_of_service(
     names = [pin.feature for pin in pins]
     available: dict[str, PinnedFeature] = {}
     for pin in pins:
-        view = pin.view.partition("@")[0]
+        view = pin.view.partition("@")[0].replace("/", "__")
         alone = names.count(pin.feature) == 1
         available[pin.feature if alone else f"{view}__{pin.feature}"] = pin
     wanted = _numeric(published, available) if columns is None else list(columns)
@@ -187,10 +187,10 @@ def _holders(
         if name in seen:
             continue
         seen.add(name)
-        if name in published.views:
-            views.append(published.views[name])
+        if name in published.views or name in published.borrowed:
+            views.append(published.view(name))
         else:
-            on_demand = published.on_demand[name]
+            on_demand = published.computed(name)
             fields += [(field.name, field.dtype) for field in on_demand.request_fields]
             waiting += [published.resolve(ref).view for ref in on_demand.inputs]
     return views, fields

@@ -48,7 +48,7 @@ def make_recipe(spec: TrainingSpec, state: Published, spine_columns: list[str]) 
         spec=spec,
         features=features,
         views=tuple(state.view(key) for key in stored),
-        computed=tuple(_computed(state.on_demand[key], state) for key in computed),
+        computed=tuple(_computed(state.computed(key), state) for key in computed),
     )
     _check_keys(recipe, spine_columns)
     return recipe

@@ -129,8 +129,9 @@ def column_names(
 
 
 def full_name(pin: PinnedFeature) -> str:
-    """`view__feature`; the line's number stays in the view's key when it is not the first."""
-    return f"{pin.view}__{pin.feature}"
+    """`view__feature`; the line's number stays in the view's key when it is not the first, and
+    another namespace's name stands before its view."""
+    return f"{pin.view.replace('/', '__')}__{pin.feature}"
 
 
 def check_lifecycle(chosen: Iterable[ChosenFeature], waiver: str | None) -> None:
@@ -186,7 +187,7 @@ def _inputs(pins: Iterable[PinnedFeature], state: Published) -> list[PinnedFeatu
     """What the on-demand views among the pins read."""
     found = []
     for key in dict.fromkeys(pin.view for pin in pins if pin.on_demand):
-        for ref in state.on_demand[key].inputs:
+        for ref in state.computed(key).inputs:
             pin = state.resolve(ref)
             if pin.on_demand:
                 raise Invalid(

@@ -52,6 +52,7 @@ def _apply(root: Path, project: str, out: Path) -> tuple[str, ...]:
         # Feast would run the function on made-up values to learn a schema that it has been told,
         # and refuse one that answers None to them.
         on_demand.infer_features = lambda: None
+    contents.feature_services[:] = filter(_own_features, contents.feature_services)
     store = FeatureStore(fs_yaml_file=out / "feature_store.yaml")
     apply_total_with_repo_instance(
         store,
@@ -63,6 +64,14 @@ def _apply(root: Path, project: str, out: Path) -> tuple[str, ...]:
     )
     names = [view.name for view in [*views, *contents.on_demand_feature_views]]
     return tuple(sorted(names))
+
+
+def _own_features(service: Any) -> bool:
+    """Take other namespaces' features (`namespace/view:feature`) out of a service: Feast knows one
+    project at a time. Whether anything is left."""
+    for kept in (service._features, service._pending_feature_refs):
+        kept[:] = [ref for ref in kept if not (isinstance(ref, str) and "/" in ref)]
+    return bool(service._features)
 
 
 def _add_join_keys(view: Any, entities: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ def show(name: str | None, out: Output) -> None:
       fieldhouse show carrier_performance:late_rate_30d
       fieldhouse show flight_delay
     """
-    state, readers = _read()
+    state, readers = _read(name)
     if name is None:
         out.data([_row(record, readers) for record in _live(state)])
         return
@@ -58,7 +58,7 @@ def lineage(name: str, out: Output) -> None:
 
     registry = open_here(project_settings())
     sets = {record.name: record for record in registry.datasets.all()}
-    state, readers = _read()
+    state, readers = _read(name)
     if name in sets:
         models = [
             f"{model.name}@{model.version}"
@@ -123,13 +123,15 @@ def _set_text(facts: dict[str, Any]) -> str:
     return f"{facts_text(head)}\n\n{as_text(said['features'])}"
 
 
-def _read() -> "tuple[NamespaceState, Readers]":
+def _read(name: str | None) -> "tuple[NamespaceState, Readers]":
+    """The namespace that a name begins with (`weather/stats:wind`), else the project's own."""
     from registry.cli.session import open_here, project_settings
     from registry.service.check import readers_of
 
     registry = open_here(project_settings())
+    namespace, slash, _ = (name or "").partition("/")
     with registry.context.store.read() as transaction:
-        state = transaction.state(registry.namespace)
+        state = transaction.state(namespace if slash else registry.namespace)
         return state, readers_of(state, transaction)
 
 

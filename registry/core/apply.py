@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from registry.core.borrowing import NOTHING_ELSEWHERE, Elsewhere, foreign, resolve_foreign
 from registry.core.changes import Change, Plan
 from registry.core.compiled import Compiled, CompiledFeature
 from registry.core.definitions import FeatureService, FeatureView, OnDemandView
@@ -26,6 +27,7 @@ from registry.core.state import (
     newest_on_demand,
 )
 from registry.kernel.canonical import digest
+from registry.kernel.refs import parse_ref
 
 
 @dataclass(slots=True)
@@ -46,9 +48,16 @@ class _Draft:
 
 
 def apply_plan(
-    plan: Plan, compiled: Compiled, state: NamespaceState, at: datetime
+    plan: Plan,
+    compiled: Compiled,
+    state: NamespaceState,
+    at: datetime,
+    elsewhere: Elsewhere = NOTHING_ELSEWHERE,
 ) -> NamespaceState:
-    """The state after the plan, one number further. An empty plan gives the same state back."""
+    """The state after the plan, one number further. An empty plan gives the same state back.
+
+    `elsewhere` says what the other namespaces lend it, and which of its lines they read.
+    """
     if plan.empty:
         return state
     draft = _Draft(
@@ -74,8 +83,9 @@ def apply_plan(
         on_demand=draft.on_demand,
         features=draft.features,
     )
-    services = _pin_services(compiled.services, state, publish(changed, at))
-    lines, features = settle_lines(changed.lines, changed.features, services)
+    own = publish(changed, at)
+    services = _pin_services(compiled.services, state, own, elsewhere)
+    lines, features = settle_lines(changed.lines, changed.features, services, elsewhere.lent)
     return replace(changed, lines=lines, features=features, services=services)
 
 
@@ -205,26 +215,35 @@ def _retire_empty(draft: _Draft) -> None:
 
 
 def _pin_services(
-    services: Mapping[str, FeatureService], state: NamespaceState, published: Published
+    services: Mapping[str, FeatureService],
+    state: NamespaceState,
+    own: Published,
+    elsewhere: Elsewhere,
 ) -> dict[str, ServiceRecord]:
     """Pins are kept as they were; a reference that is new, or names a version, is resolved."""
     records: dict[str, ServiceRecord] = {}
     for name, service in services.items():
         known = state.services.get(name)
         kept = dict(zip(known.definition.refs, known.pinned, strict=True)) if known else {}
-        pinned = tuple(_pin(ref, kept.get(ref), published) for ref in service.refs)
+        pinned = tuple(_pin(ref, kept.get(ref), own, elsewhere.lenders) for ref in service.refs)
         records[name] = ServiceRecord(service, pinned)
     return records
 
 
-def _pin(ref: str, kept: PinnedFeature | None, published: Published) -> PinnedFeature:
-    if kept is not None and _still_there(kept, published):
+def _pin(
+    ref: str, kept: PinnedFeature | None, own: Published, lenders: Mapping[str, Published]
+) -> PinnedFeature:
+    wanted = parse_ref(ref)
+    abroad = foreign(wanted, own.namespace)
+    holder = lenders.get(str(wanted.namespace)) if abroad else own
+    if kept is not None and holder is not None and _still_there(kept, holder):
         return kept
-    return published.resolve(ref)
+    return resolve_foreign(wanted, lenders) if abroad else own.resolve(wanted)
 
 
 def _still_there(pin: PinnedFeature, published: Published) -> bool:
-    holder = published.on_demand.get(pin.view) if pin.on_demand else published.views.get(pin.view)
+    key = pin.view.removeprefix(f"{published.namespace}/")
+    holder = published.on_demand.get(key) if pin.on_demand else published.views.get(key)
     if holder is None:
         return False
     return any((f.name, f.version) == (pin.feature, pin.version) for f in holder.features)

@@ -50,3 +50,8 @@ class Compiled:
     services: Mapping[str, FeatureService]
     features: Mapping[str, CompiledFeature]
     repository: Repository
+
+
+def service_refs(compiled: Compiled) -> list[str]:
+    """Every reference of every feature service."""
+    return [ref for service in compiled.services.values() for ref in service.refs]

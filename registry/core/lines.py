@@ -19,10 +19,14 @@ def settle_lines(
     lines: Mapping[str, ViewLine],
     features: Mapping[str, FeatureRecord],
     services: Mapping[str, ServiceRecord],
+    lent: frozenset[str] = frozenset(),
 ) -> tuple[Lines, Records]:
-    """The lines with those that nobody needs retired, and the records without those lines."""
+    """The lines with those that nobody needs retired, and the records without those lines.
+
+    `lent` are the keys of lines that services of other namespaces are pinned to.
+    """
     ready = {(line.name, line.line) for line in lines.values() if line.ready and not line.retired}
-    pinned = {pin.view for record in services.values() for pin in record.pinned}
+    pinned = {pin.view for record in services.values() for pin in record.pinned} | lent
     needed = {
         place for record in features.values() if record.live for place in _needed(record, ready)
     }

@@ -1,7 +1,9 @@
 """From what the registry knows to what the data plane obeys. Pure."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
+from registry.core.borrowing import borrow
 from registry.core.definitions import Governance
 from registry.core.published import (
     Published,
@@ -14,9 +16,15 @@ from registry.core.published import (
 from registry.core.state import FeatureRecord, NamespaceState, OnDemandRecord, ViewLine
 
 
-def publish(state: NamespaceState, at: datetime) -> Published:
-    """The published state of a namespace state; `at` is the instant of publication, in UTC."""
+def publish(
+    state: NamespaceState, at: datetime, lenders: Mapping[str, Published] | None = None
+) -> Published:
+    """The published state of a namespace state; `at` is the instant of publication, in UTC.
+
+    `lenders` are the published states of the namespaces that its services read from, by name.
+    """
     held = _by_line(state)
+    borrowed = borrow(state.services.values(), lenders or {})
     return Published(
         number=state.number,
         at=at,
@@ -41,7 +49,12 @@ def publish(state: NamespaceState, at: datetime) -> Published:
             )
             for name, record in state.services.items()
         },
-        retired=tuple(_retired(r) for r in state.features.values() if r.state == "retired"),
+        retired=(
+            *(_retired(r) for r in state.features.values() if r.state == "retired"),
+            *borrowed.retired,
+        ),
+        borrowed=borrowed.views,
+        borrowed_on_demand=borrowed.on_demand,
     )
 
 

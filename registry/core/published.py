@@ -6,7 +6,7 @@ during a request.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from registry.core.definitions import Expectation, JoinKey, Scalar, Source
@@ -137,7 +137,11 @@ class RetiredFeature:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Everything that is live in one namespace. `number` only grows."""
+    """Everything that is live in one namespace. `number` only grows.
+
+    `borrowed` and `borrowed_on_demand` are copies of other namespaces' views that its services
+    read, called and keyed `namespace/view`: they are read like its own and never written here.
+    """
 
     number: int
     at: datetime
@@ -146,12 +150,22 @@ class Published:
     on_demand: Mapping[str, PublishedOnDemand] = field(default_factory=dict)
     services: Mapping[str, PublishedService] = field(default_factory=dict)
     retired: tuple[RetiredFeature, ...] = ()
+    borrowed: Mapping[str, PublishedView] = field(default_factory=dict)
+    borrowed_on_demand: Mapping[str, PublishedOnDemand] = field(default_factory=dict)
 
     def view(self, key: str) -> PublishedView:
-        """The line of that key; raises `NotFound` with the nearest names."""
-        if key not in self.views:
-            raise NotFound("feature view", key, self.views)
-        return self.views[key]
+        """The line of that key, borrowed or not; raises `NotFound` with the nearest names."""
+        found = self.views.get(key) or self.borrowed.get(key)
+        if found is None:
+            raise NotFound("feature view", key, [*self.views, *self.borrowed])
+        return found
+
+    def computed(self, key: str) -> PublishedOnDemand:
+        """The on-demand view of that key, borrowed or not; raises `NotFound`."""
+        found = self.on_demand.get(key) or self.borrowed_on_demand.get(key)
+        if found is None:
+            raise NotFound("on-demand view", key, [*self.on_demand, *self.borrowed_on_demand])
+        return found
 
     def service(self, name: str) -> PublishedService:
         """The feature service of that name; raises `NotFound` with the nearest names."""
@@ -161,12 +175,11 @@ class Published:
 
     def feature(self, pinned: PinnedFeature) -> PublishedFeature:
         """The published feature that a pin names; raises `NotFound` when it is no longer live."""
-        holder: PublishedView | PublishedOnDemand | None = (
-            self.on_demand.get(pinned.view) if pinned.on_demand else self.views.get(pinned.view)
-        )
-        found = (
-            next((f for f in holder.features if f.name == pinned.feature), None) if holder else None
-        )
+        try:
+            holder = self.computed(pinned.view) if pinned.on_demand else self.view(pinned.view)
+        except NotFound:
+            raise NotFound("feature", f"{pinned.view}:{pinned.feature}", self.names()) from None
+        found = next((f for f in holder.features if f.name == pinned.feature), None)
         if found is None:
             raise NotFound("feature", f"{pinned.view}:{pinned.feature}", self.names())
         return found
@@ -182,19 +195,30 @@ class Published:
         return sorted({f"{view}:{feature.name}" for view, feature in self.live()})
 
     def resolve(self, ref: FeatureRef | str) -> PinnedFeature:
-        """Pin a reference: the asked version, else the newest live one.
+        """Pin a reference: the asked version, else the newest live one. A feature of another
+        namespace is found where a service borrows it.
 
-        Raises `Invalid` (not a reference, another namespace), `Gone` (retired) or `NotFound`.
+        Raises `Invalid` (not a reference, a namespace of which nothing is borrowed), `Gone`
+        (retired) or `NotFound`.
         """
         wanted = parse_ref(ref) if isinstance(ref, str) else ref
         if wanted.namespace not in (None, self.namespace):
-            raise Invalid(
-                f"{wanted} is of namespace {wanted.namespace!r}", f"this is {self.namespace!r}"
-            )
+            self._check_borrows(wanted)
+            wanted = replace(wanted, view=f"{wanted.namespace}/{wanted.view}", namespace=None)
         candidates = [*self._stored(wanted), *self._computed(wanted)]
         if not candidates:
             raise self._missing(wanted)
         return max(candidates, key=lambda found: found[0])[1]
+
+    def _check_borrows(self, wanted: FeatureRef) -> None:
+        prefix = f"{wanted.namespace}/"
+        names = [*self.borrowed, *self.borrowed_on_demand, *(gone.view for gone in self.retired)]
+        if not any(name.startswith(prefix) for name in names):
+            raise Invalid(
+                f"{wanted} is of namespace {wanted.namespace!r}",
+                f"this is {self.namespace!r}, and no feature service of it reads from there",
+                "name it in a feature service first: that is how its owner sees the reader",
+            )
 
     def _stored(self, wanted: FeatureRef) -> list[tuple[tuple[int, bool, int], PinnedFeature]]:
         return [
@@ -202,7 +226,7 @@ class Published:
                 (feature.version, view.ready, view.line),
                 PinnedFeature(view.key, feature.name, feature.version),
             )
-            for view in self.views.values()
+            for view in (*self.views.values(), *self.borrowed.values())
             if view.name == wanted.view
             for feature in view.features
             if feature.name == wanted.feature and wanted.version in (None, feature.version)
@@ -214,7 +238,7 @@ class Published:
                 (feature.version, True, view.line),
                 PinnedFeature(view.key, feature.name, feature.version, on_demand=True),
             )
-            for view in self.on_demand.values()
+            for view in (*self.on_demand.values(), *self.borrowed_on_demand.values())
             if view.name == wanted.view
             for feature in view.features
             if feature.name == wanted.feature and wanted.version in (None, feature.version)

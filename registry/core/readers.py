@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from registry.core.state import NamespaceState
+from registry.core.borrowing import home_pins
+from registry.core.state import NamespaceState, ServiceRecord
 from registry.kernel.clock import format_instant
 
 QUIET_DAYS = 30
@@ -41,6 +42,21 @@ def service_readers(state: NamespaceState) -> Iterable[tuple[str, Reader]]:
     """(`view:feature@version`, service) for every pin of every service."""
     for name, record in state.services.items():
         for pin in record.pinned:
+            view = pin.view.split("@")[0]
+            yield (
+                f"{view}:{pin.feature}@{pin.version}",
+                Reader("service", name, record.definition.owner),
+            )
+
+
+def borrowing_readers(
+    namespace: str, services: Iterable[tuple[str, ServiceRecord]]
+) -> Iterable[tuple[str, Reader]]:
+    """(`view:feature@version`, reader) of services of other namespaces, given with those; such a
+    reader is called `namespace/service`."""
+    for borrower, record in services:
+        name = f"{borrower}/{record.definition.name}"
+        for pin in home_pins(namespace, [record]):
             view = pin.view.split("@")[0]
             yield (
                 f"{view}:{pin.feature}@{pin.version}",

@@ -6,7 +6,7 @@ from itertools import chain
 
 from registry.core.apply import apply_plan
 from registry.core.changes import Plan
-from registry.core.compiled import Compiled, CompiledFeature
+from registry.core.compiled import Compiled, CompiledFeature, service_refs
 from registry.core.duplication import KnownFeature, ValueMatch, known_feature, new_feature
 from registry.core.publish import publish
 from registry.core.published import Published
@@ -18,6 +18,7 @@ from registry.core.state import FeatureRecord, NamespaceState
 from registry.kernel.errors import FieldhouseError
 from registry.ports import SketchMaker, Transaction
 from registry.service.context import Context
+from registry.service.publishing import elsewhere
 
 _SAID = ("duplicate", "near-duplicate")
 _Candidate = tuple[KnownFeature, ValueSketch]
@@ -65,7 +66,8 @@ def value_matches(
     }
     if context.sketches is None or not fresh:
         return ValueReport()
-    after = publish(apply_plan(planned, compiled, state, context.clock()), context.clock())
+    known = elsewhere(context, transaction, state, service_refs(compiled))
+    after = publish(apply_plan(planned, compiled, state, context.clock(), known), context.clock())
     records = {f"{n}/{r.ref}": (n, r) for n, r in transaction.live_features()}
     report = ValueReport()
     beside: list[_Candidate] = []

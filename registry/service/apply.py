@@ -2,22 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from registry.core.apply import apply_plan
 from registry.core.audit import ChainedEvent, Checkpoint, Event
 from registry.core.changes import Change, Plan
-from registry.core.compiled import Compiled
+from registry.core.compiled import Compiled, service_refs
 from registry.core.policy import by_givers, lack_text
 from registry.core.proposals import Proposal
-from registry.core.publish import publish
 from registry.core.published import Published
 from registry.core.state import NamespaceState
 from registry.kernel.errors import Conflict, Refused
 from registry.ports import Principal, Transaction
 from registry.service.check import CheckFailed, check_against
 from registry.service.context import Context
-from registry.service.propose import standing
+from registry.service.propose import check_answered, standing
+from registry.service.publishing import elsewhere, publish_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +54,10 @@ def _carry_out(
     _check_approved(context, transaction, proposal)
     state = transaction.state(proposal.namespace)
     planned = _same_plan(context, transaction, proposal, compiled, state)
-    after = apply_plan(planned, compiled, state, context.clock())
+    known = elsewhere(context, transaction, state, service_refs(compiled))
+    after = apply_plan(planned, compiled, state, context.clock(), known)
     transaction.save_state(state, after)
-    published = publish(after, instant_of(context, transaction, proposal.namespace))
-    transaction.publish(published)
+    published = publish_state(context, transaction, after, principal.subject)
     applied = replace(proposal, status="applied")
     transaction.save_proposal(applied)
     events = transaction.append(_events(context, applied, principal))
@@ -87,13 +86,6 @@ def _same_plan(
     return checked.plan
 
 
-def instant_of(context: Context, transaction: Transaction, namespace: str) -> datetime:
-    """Now, or the instant of the newest published state when the clock jumped back before it."""
-    newest = transaction.published(namespace)
-    now = context.clock()
-    return now if newest is None else max(now, newest.at)
-
-
 def _published(transaction: Transaction, proposal: Proposal) -> Published:
     published = transaction.published(proposal.namespace)
     assert published is not None, "an applied proposal has published a state"
@@ -104,6 +96,7 @@ def _check_approved(context: Context, transaction: Transaction, proposal: Propos
     if proposal.status in ("rejected", "superseded"):
         raise Refused(f"the proposal is {proposal.status}", hint="propose again")
     stands = standing(context, transaction, proposal)
+    check_answered(stands)
     lacks = [lack_text(group) for group in by_givers(stands.lacks)]
     if lacks:
         raise Refused(

@@ -1,14 +1,15 @@
 """Checking a repository against the registry: its plan and all findings at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from registry.core.changes import Plan, plan
-from registry.core.compiled import Compiled
+from registry.core.compiled import Compiled, service_refs
 from registry.core.duplication import Duplicate, KnownFeature, ValueMatch, duplicates, index_by_key
 from registry.core.findings import Finding
-from registry.core.readers import Readers, index_readers, service_readers
+from registry.core.published import Published
+from registry.core.readers import Readers, borrowing_readers, index_readers, service_readers
 from registry.core.rules.base import Evidence
 from registry.core.rules.engine import judge
 from registry.core.state import NamespaceState
@@ -16,6 +17,7 @@ from registry.kernel.errors import Refused
 from registry.ports import SampleChecker, Transaction
 from registry.service.alike import value_matches
 from registry.service.context import Context
+from registry.service.publishing import elsewhere
 from registry.service.outcome import before_and_after
 from registry.service.outcome import unmet as unmet_on_samples
 
@@ -71,9 +73,11 @@ def check(
         values = value_matches(context, compiled, planned, state, transaction)
         tried: tuple[tuple[str, str], ...] = ()
         if expectations is not None and not planned.empty:
-            _, after = before_and_after(compiled, state, planned, context.clock())
+            known = elsewhere(context, transaction, state, service_refs(compiled))
+            _, after = before_and_after(compiled, state, planned, context.clock(), known)
             tried = tuple(unmet_on_samples(planned, after, expectations))
         evidence = _evidence(context, compiled, state, planned, readers)
+        evidence = replace(evidence, lenders=_lenders(context, transaction, compiled, state))
         evidence = replace(
             evidence, alike=tuple(values.matches), unread=tuple(values.unread.items()), unmet=tried
         )
@@ -87,7 +91,15 @@ def check_against(
     """The same by definitions alone, inside a transaction that already holds the state."""
     readers = readers_of(state, transaction)
     planned = plan(compiled, state, readers)
-    return _judged(context, _evidence(context, compiled, state, planned, readers), transaction)
+    evidence = _evidence(context, compiled, state, planned, readers)
+    evidence = replace(evidence, lenders=_lenders(context, transaction, compiled, state))
+    return _judged(context, evidence, transaction)
+
+
+def _lenders(
+    context: Context, transaction: Transaction, compiled: Compiled, state: NamespaceState
+) -> Mapping[str, Published]:
+    return elsewhere(context, transaction, state, service_refs(compiled)).lenders
 
 
 def _evidence(
@@ -130,8 +142,11 @@ def _their_readers(
 
 
 def readers_of(state: NamespaceState, transaction: Transaction) -> Readers:
-    """Every reader of the namespace's features: services, training sets, models."""
-    return index_readers([*service_readers(state), *transaction.readers(state.namespace)])
+    """Every reader of the namespace's features, of other namespaces too: services, training sets,
+    models and callers."""
+    abroad = borrowing_readers(state.namespace, transaction.borrowers(state.namespace))
+    books = transaction.readers(state.namespace)
+    return index_readers([*service_readers(state), *abroad, *books])
 
 
 def _duplicates(compiled: Compiled, planned: Plan, transaction: Transaction) -> list[Duplicate]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from registry.core.apply import apply_plan
+from registry.core.borrowing import NOTHING_ELSEWHERE, Elsewhere
 from registry.core.changes import Plan
 from registry.core.compiled import Compiled
 from registry.core.publish import publish
@@ -14,12 +15,17 @@ from registry.ports import SampleChecker
 
 
 def before_and_after(
-    compiled: Compiled, state: NamespaceState, planned: Plan, now: datetime
+    compiled: Compiled,
+    state: NamespaceState,
+    planned: Plan,
+    now: datetime,
+    known: Elsewhere = NOTHING_ELSEWHERE,
 ) -> tuple[Published, Published]:
     """What is published, and what would be; the same twice where the plan leads nowhere."""
-    before = publish(state, now)
+    before = publish(state, now, known.lenders)
     try:
-        return before, publish(apply_plan(planned, compiled, state, now), now)
+        after = apply_plan(planned, compiled, state, now, known)
+        return before, publish(after, now, known.lenders)
     except FieldhouseError:  # a refused plan need not lead anywhere
         return before, before
 

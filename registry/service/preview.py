@@ -7,7 +7,7 @@ from threading import Thread
 from typing import TypeVar
 
 from registry.core.changes import Change
-from registry.core.compiled import Compiled
+from registry.core.compiled import Compiled, service_refs
 from registry.core.published import Published, PublishedView
 from registry.core.value_diff import ValueDiff
 from registry.kernel.errors import FieldhouseError
@@ -16,6 +16,7 @@ from registry.service.check import Checked, check_against
 from registry.service.context import Context
 from registry.service.outcome import before_and_after, newest_line, touched_views
 from registry.service.propose import Standing, standing
+from registry.service.publishing import elsewhere
 
 T = TypeVar("T")
 
@@ -39,8 +40,9 @@ def preview(context: Context, compiled: Compiled) -> Preview:
             p for p in transaction.pending(compiled.namespace) if p.digest == checked.plan.digest
         ]
         stands = standing(context, transaction, found[0]) if found else None
+        known = elsewhere(context, transaction, state, service_refs(compiled))
     now = context.clock()
-    return Preview(checked, stands, *before_and_after(compiled, state, checked.plan, now))
+    return Preview(checked, stands, *before_and_after(compiled, state, checked.plan, now, known))
 
 
 def value_diffs(

@@ -7,15 +7,15 @@ from registry.core.audit import Checkpoint, Event
 from registry.core.lifecycle import check_move
 from registry.core.lines import settle_lines
 from registry.core.owners import same_subject
-from registry.core.publish import publish
 from registry.core.published import PinnedFeature, Published
 from registry.core.state import FeatureRecord, NamespaceState, ViewLine
 from registry.kernel.errors import Forbidden, NotFound, Refused
 from registry.kernel.refs import parse_ref
 from registry.ports import Principal, Transaction
-from registry.service.apply import instant_of, keep_checkpoint, mark_checkpoint
+from registry.service.apply import keep_checkpoint, mark_checkpoint
 from registry.service.check import readers_of
 from registry.service.context import Context
+from registry.service.publishing import lent_lines, publish_state
 
 Step = Callable[[NamespaceState, Transaction], NamespaceState]
 
@@ -84,7 +84,7 @@ def retire_version(
                 "move its readers first, or ask another steward: --approved-by TOKEN",
             )
         changed = _with_record(state, replace(record, state="retired", since=context.clock()))
-        return _settled(changed)
+        return _settled(changed, lent_lines(context, transaction, changed))
 
     said = f"{reason} (approved by {approver.subject})" if approver is not None else reason
     return _changed(context, namespace, step, principal, "feature:state:retired", ref, said)
@@ -109,14 +109,15 @@ def switch_generation(
     has its values; an older line that nobody needs any more is retired.
     """
 
-    def step(state: NamespaceState, _: Transaction) -> NamespaceState:
+    def step(state: NamespaceState, transaction: Transaction) -> NamespaceState:
         line = state.lines.get(view_key)
         if line is None or line.retired:
             raise NotFound("feature view", view_key, state.lines)
         if line.generation == generation and line.ready and not line.rebuild:
             return state
         moved = replace(line, generation=generation, ready=True, rebuild=False)
-        return _settled(_repinned(replace(state, lines={**state.lines, view_key: moved}), moved))
+        after = _repinned(replace(state, lines={**state.lines, view_key: moved}), moved)
+        return _settled(after, lent_lines(context, transaction, after))
 
     principal = Principal(actor, frozenset({"operator"}), bot=True)
     return _changed(
@@ -140,7 +141,7 @@ def _changed(
         if after is not before:
             after = replace(after, number=before.number + 1)
             transaction.save_state(before, after)
-            transaction.publish(publish(after, instant_of(context, transaction, namespace)))
+            publish_state(context, transaction, after, principal.subject)
             chained = transaction.append(
                 Event(context.clock(), principal.subject, action, name, reason, namespace)
                 for name in _touched(before, after, subject)
@@ -204,8 +205,8 @@ def _check_superseded(state: NamespaceState, record: FeatureRecord) -> None:
         )
 
 
-def _settled(state: NamespaceState) -> NamespaceState:
-    lines, features = settle_lines(state.lines, state.features, state.services)
+def _settled(state: NamespaceState, lent: frozenset[str]) -> NamespaceState:
+    lines, features = settle_lines(state.lines, state.features, state.services, lent)
     return replace(state, lines=lines, features=features)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from registry.core.audit import ChainedEvent, Checkpoint, Event, chain
+from registry.core.borrowing import home_pins
 from registry.core.duplication import KnownFeature, ProposedFeature, known_feature
 from registry.core.owners import same_subject
 from registry.core.policy import Approval
@@ -64,6 +65,14 @@ class InMemoryTransaction:
 
     def services(self, namespace: str) -> Mapping[str, ServiceRecord]:
         return self.state(namespace).services
+
+    def borrowers(self, namespace: str) -> Sequence[tuple[str, ServiceRecord]]:
+        return [
+            (name, record)
+            for name, state in sorted(self.states.items())
+            for _, record in sorted(state.services.items())
+            if name != namespace and home_pins(namespace, [record])
+        ]
 
     def known_by_key(self, keys: Sequence[str]) -> Sequence[KnownFeature]:
         wanted = set(keys)

@@ -26,7 +26,8 @@ delays = FeatureView(
 seats = FeatureView(
     name="seats", entities=[carrier], source=fleet, schema=[Field(name="seats", dtype=Float64)],
 )
-board = FeatureService(name="board", features=[delays])
+board = FeatureService(name="board", features=[delays, "hotels/stays:nights"])
+abroad = FeatureService(name="abroad", features=["hotels/stays:nights"])
 """
 
 
@@ -56,6 +57,9 @@ def test_feasts_command_sees_what_the_repository_defines(tmp_path: Path) -> None
     assert "delays" in listing
     assert "places" in listing
     assert "seats" not in listing
+    services = feast(tmp_path, "feature-services", "list")
+    assert "board" in services
+    assert "abroad" not in services
 
 
 def test_a_repository_that_cannot_be_read_leaves_the_registry_alone(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Watermarks, training sets and models in SQL: the books that other rooms keep in the registry."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -214,23 +214,57 @@ class SqlModels:
 
 
 def book_readers(connection: sa.Connection, namespace: str) -> list[tuple[str, Reader]]:
-    """(`view:feature@version`, reader) of every training set, living model version and caller."""
-    found: list[tuple[str, Reader]] = []
-    for row in connection.execute(
-        sa.select(t.dataset.c.name, t.dataset.c.body).where(t.dataset.c.namespace == namespace)
-    ):
+    """(`view:feature@version`, reader) of every training set, living model version and caller.
+
+    Those of other namespaces that read this one's features are called `namespace/name`.
+    """
+    found = [
+        *_set_readers(connection, namespace),
+        *_model_readers(connection, namespace),
+        *_callers(connection, namespace),
+    ]
+    return [pair for pair in found if "/" not in pair[0]]
+
+
+def _set_readers(connection: sa.Connection, namespace: str) -> Iterator[tuple[str, Reader]]:
+    for row in connection.execute(sa.select(t.dataset).where(_reads(t.dataset.c, namespace))):
         record = from_text(row.body, DatasetRecord, f"training set {row.name}")
-        reader = Reader("training set", record.name, record.created_by)
-        found += [(ref, reader) for ref in record.features]
-    models = sa.select(t.model.c.body).where(
-        t.model.c.namespace == namespace, t.model.c.state.not_in(("retired", "rejected"))
-    )
-    for body in connection.execute(models).scalars():
-        model = from_text(body, ModelRecord, "model")
-        reader = Reader("model", f"{model.name}@{model.version}", model.created_by)
-        found += [(ref, reader) for ref in model.features]
-    used = sa.select(t.usage).where(t.usage.c.namespace == namespace)
-    for row in connection.execute(used):
-        name = f"{row.caller or 'unnamed'} through {row.service}"
-        found.append((row.ref, Reader("caller", name, last_at=instant_of(row.last_at))))
-    return found
+        name = _name_at(record.name, row.namespace, namespace)
+        reader = Reader("training set", name, record.created_by)
+        yield from ((_ref_at(r, row.namespace, namespace), reader) for r in record.features)
+
+
+def _model_readers(connection: sa.Connection, namespace: str) -> Iterator[tuple[str, Reader]]:
+    living = t.model.c.state.not_in(("retired", "rejected"))
+    for row in connection.execute(sa.select(t.model).where(_reads(t.model.c, namespace), living)):
+        model = from_text(row.body, ModelRecord, "model")
+        name = _name_at(f"{model.name}@{model.version}", row.namespace, namespace)
+        reader = Reader("model", name, model.created_by)
+        yield from ((_ref_at(r, row.namespace, namespace), reader) for r in model.features)
+
+
+def _callers(connection: sa.Connection, namespace: str) -> Iterator[tuple[str, Reader]]:
+    c = t.usage.c
+    theirs = c.ref.startswith(f"{namespace}/", autoescape=True)
+    for row in connection.execute(sa.select(t.usage).where((c.namespace == namespace) | theirs)):
+        through = _name_at(row.service, row.namespace, namespace)
+        name = f"{row.caller or 'unnamed'} through {through}"
+        ref = _ref_at(row.ref, row.namespace, namespace)
+        yield ref, Reader("caller", name, last_at=instant_of(row.last_at))
+
+
+def _reads(columns: Any, namespace: str) -> sa.ColumnElement[bool]:
+    """Rows of the namespace, and others' that name a feature of it."""
+    theirs: sa.ColumnElement[bool] = columns.body.contains(f'"{namespace}/', autoescape=True)
+    mine: sa.ColumnElement[bool] = columns.namespace == namespace
+    return sa.or_(mine, theirs)
+
+
+def _name_at(name: str, written_in: str, namespace: str) -> str:
+    return name if written_in == namespace else f"{written_in}/{name}"
+
+
+def _ref_at(ref: str, written_in: str, namespace: str) -> str:
+    """A reference as `namespace` writes it: without its own name, with another's."""
+    whole = ref if "/" in ref else f"{written_in}/{ref}"
+    return whole.removeprefix(f"{namespace}/")

@@ -129,6 +129,20 @@ def save_published(connection: sa.Connection, published: Published) -> None:
     )
 
 
+def borrowers(connection: sa.Connection, namespace: str) -> list[tuple[str, ServiceRecord]]:
+    """(namespace, service) of others that are pinned to a view of this namespace, by name."""
+    c = t.definition.c
+    query = sa.select(c.namespace, c.key, c.body).where(
+        c.kind == "services",
+        c.namespace != namespace,
+        c.body.contains(f'"view":"{namespace}/', autoescape=True),
+    )
+    return [
+        (row.namespace, from_text(row.body, ServiceRecord, f"service {row.key}"))
+        for row in connection.execute(query.order_by(c.namespace, c.key))
+    ]
+
+
 def live_features(connection: sa.Connection) -> Iterator[tuple[str, FeatureRecord]]:
     """(namespace, record) of every live feature version, by namespace and name."""
     query = sa.select(t.feature).where(t.feature.c.state != "retired")

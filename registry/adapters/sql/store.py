@@ -54,6 +54,9 @@ class SqlTransaction:
     def services(self, namespace: str) -> Mapping[str, ServiceRecord]:
         return states.load_services(self._connection, namespace)
 
+    def borrowers(self, namespace: str) -> Sequence[tuple[str, ServiceRecord]]:
+        return states.borrowers(self._connection, namespace)
+
     def known_by_key(self, keys: Sequence[str]) -> Sequence[KnownFeature]:
         return states.known_by_key(self._connection, list(keys))
 

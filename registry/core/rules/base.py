@@ -9,6 +9,7 @@ from registry.core.compiled import Compiled
 from registry.core.definitions import NOWHERE, Location
 from registry.core.duplication import Duplicate, ValueMatch
 from registry.core.findings import Severity, Strictness
+from registry.core.published import Published
 from registry.core.readers import Reader, Readers
 from registry.core.similarity.likeness import Answer, Keys, Likeness
 from registry.core.state import FeatureRecord, NamespaceState, newest_features
@@ -24,7 +25,8 @@ class Evidence:
     are those of the features that new ones repeat, by whole reference; `answers` what reviewers
     said of such pairs. `unread`
     are views whose values could not be compared, each with the reason; `unmet` are
-    (view, sentence) of expectations that a sample of its values does not meet.
+    (view, sentence) of expectations that a sample of its values does not meet. `lenders` are the
+    published states of other namespaces that services name.
     """
 
     compiled: Compiled
@@ -41,6 +43,7 @@ class Evidence:
     unread: tuple[tuple[str, str], ...] = ()
     unmet: tuple[tuple[str, str], ...] = ()
     newest: Mapping[str, FeatureRecord] = field(default_factory=dict)
+    lenders: Mapping[str, Published] = field(default_factory=dict)
 
     def feature_changes(self, aspect: str, *actions: str) -> Iterator[Change]:
         """Changes of features under one aspect, of the given actions."""

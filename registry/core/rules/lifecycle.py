@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from registry.core.borrowing import foreign, lender_feature
 from registry.core.compiled import CompiledFeature
 from registry.core.lifecycle import allowed
 from registry.core.readers import Reader
 from registry.core.rules.base import Evidence, Hit, rule
+from registry.kernel.errors import nearest_names
 from registry.kernel.refs import FeatureRef, parse_ref
 
 
@@ -251,9 +253,8 @@ def service_uses_deprecated(evidence: Evidence) -> Iterable[Hit]:
     "Its values are known to be wrong at present.",
 )
 def service_uses_quarantined(evidence: Evidence) -> Iterable[Hit]:
-    for name, ref, _ in _service_refs(evidence):
-        known = evidence.newest.get(f"{ref.view}:{ref.feature}")
-        if known is not None and known.state == "quarantined":
+    for name, ref in _service_refs(evidence):
+        if _registered_state(evidence, ref) == "quarantined":
             yield Hit(
                 name,
                 f"service {name} uses {ref}, which is quarantined",
@@ -263,20 +264,33 @@ def service_uses_quarantined(evidence: Evidence) -> Iterable[Hit]:
 
 
 def _services_using(evidence: Evidence, state: str, hint: str) -> Iterable[Hit]:
-    for name, ref, feature in _service_refs(evidence):
+    for name, ref in _service_refs(evidence):
         service = evidence.compiled.services[name]
-        if service.state != "production" or feature is None:
-            continue
-        if (feature.facts.state or "draft") == state:
+        if service.state == "production" and _state(evidence, ref) == state:
             yield Hit(name, f"service {name} uses {ref}, which is {state}", hint, service.location)
 
 
-def _service_refs(
-    evidence: Evidence,
-) -> Iterable[tuple[str, FeatureRef, CompiledFeature | None]]:
+def _state(evidence: Evidence, ref: FeatureRef) -> str | None:
+    """The state that the repository declares of its own feature, the registry of another
+    namespace's; None when there is no such feature."""
+    if foreign(ref, evidence.compiled.namespace):
+        return _registered_state(evidence, ref)
+    feature = evidence.compiled.features.get(f"{ref.view}:{ref.feature}")
+    return None if feature is None else feature.facts.state or "draft"
+
+
+def _registered_state(evidence: Evidence, ref: FeatureRef) -> str | None:
+    if foreign(ref, evidence.compiled.namespace):
+        found = lender_feature(ref, evidence.lenders)
+        return None if found is None else found.state
+    known = evidence.newest.get(f"{ref.view}:{ref.feature}")
+    return None if known is None else known.state
+
+
+def _service_refs(evidence: Evidence) -> Iterable[tuple[str, FeatureRef]]:
     for name, service in evidence.compiled.services.items():
         for ref in map(parse_ref, service.refs):
-            yield name, ref, evidence.compiled.features.get(f"{ref.view}:{ref.feature}")
+            yield name, ref
 
 
 @rule(
@@ -286,8 +300,11 @@ def _service_refs(
     "A service can only read what is defined.",
 )
 def service_unknown_feature(evidence: Evidence) -> Iterable[Hit]:
-    for name, ref, feature in _service_refs(evidence):
-        if feature is None and ref.namespace in (None, evidence.compiled.namespace):
+    for name, ref in _service_refs(evidence):
+        if foreign(ref, evidence.compiled.namespace):
+            continue
+        feature = evidence.compiled.features.get(f"{ref.view}:{ref.feature}")
+        if feature is None:
             yield Hit(
                 name,
                 f"service {name} uses {ref}, which this repository does not define",
@@ -295,7 +312,7 @@ def service_unknown_feature(evidence: Evidence) -> Iterable[Hit]:
                 evidence.compiled.services[name].location,
             )
             continue
-        if ref.version is None or feature is None:
+        if ref.version is None:
             continue
         known = {
             r.version for r in evidence.state.features.values() if r.short_ref == feature.ref
@@ -311,3 +328,25 @@ def service_unknown_feature(evidence: Evidence) -> Iterable[Hit]:
                 f"known versions: {', '.join(str(v) for v in sorted(v or 1 for v in known))}",
                 evidence.compiled.services[name].location,
             )
+
+
+@rule(
+    "service-unknown-lender",
+    "serving",
+    "error",
+    "Another namespace's feature can only be read once it is registered there.",
+)
+def service_unknown_lender(evidence: Evidence) -> Iterable[Hit]:
+    for name, ref in _service_refs(evidence):
+        abroad = foreign(ref, evidence.compiled.namespace)
+        if not abroad or lender_feature(ref, evidence.lenders) is not None:
+            continue
+        lender = evidence.lenders.get(str(ref.namespace))
+        known = lender.names() if lender is not None else []
+        near = ", ".join(nearest_names(f"{ref.view}:{ref.feature}", known))
+        yield Hit(
+            name,
+            f"service {name} uses {ref}, which namespace {ref.namespace} does not have",
+            f"nearest there: {near}" if near else "nothing is registered there by that name",
+            evidence.compiled.services[name].location,
+        )

@@ -171,6 +171,9 @@ CASES: dict[str, Case] = {
     "service-unknown-feature": Case(
         compiled(V, services=(service("delays:meen_delay"),)), compiled(V, services=READING)
     ),
+    "service-unknown-lender": Case(
+        compiled(V, services=(service("hotels/stays:price"),)), compiled(V, services=READING)
+    ),
     "owner-missing": Case(compiled(view(feature("mean_delay", owner=None))), compiled(V)),
     "description-missing": Case(
         compiled(view(feature("mean_delay", description=None))), compiled(V)
