@@ -17,9 +17,9 @@ from registry.kernel.errors import Refused
 from registry.ports import SampleChecker, Transaction
 from registry.service.alike import value_matches
 from registry.service.context import Context
-from registry.service.publishing import elsewhere
 from registry.service.outcome import before_and_after
 from registry.service.outcome import unmet as unmet_on_samples
+from registry.service.publishing import elsewhere
 
 if TYPE_CHECKING:  # numpy is for those who compare values
     from registry.core.similarity.values import ValueSketch
