@@ -48,6 +48,7 @@ class _Review(msgspec.Struct):
     pull_request_url: str
     commit_id: str | None = None
     submitted_at: str | None = None
+    body: str | None = None
 
 
 class _Person(msgspec.Struct):
@@ -100,6 +101,7 @@ def read_reviews(file: Path) -> tuple[Review, ...]:
             commit=review.commit_id or "",
             at=review.submitted_at or "",
             of=_origin(review.pull_request_url, file),
+            body=review.body or "",
         )
         for review in found
         if review.user is not None

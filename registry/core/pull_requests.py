@@ -1,12 +1,20 @@
 """Pull requests and their reviews, and which reviews are consent to the head commit. Pure."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from registry.core.definitions import Repository
 from registry.core.findings import Finding
 from registry.core.owners import Owners
+from registry.core.similarity.likeness import AnswerKind
 
+MOST_CHARACTERS = 65_536  # of a review; GitHub takes no longer one
+_ANSWER = re.compile(
+    r"/fieldhouse answer (?P<one>\S{1,450}) (?P<other>\S{1,450}) "
+    r"(?P<kind>reuse|variant|supersedes|distinct) +(?:because +)?(?P<why>\S.*)",
+    re.IGNORECASE,
+)
 DECISIONS = frozenset({"APPROVED", "CHANGES_REQUESTED", "DISMISSED"})
 
 
@@ -46,6 +54,7 @@ class Review:
     commit: str
     at: str
     of: str
+    body: str = ""
 
     @property
     def source(self) -> str:
@@ -92,18 +101,36 @@ def decisions(
     return tuple(good), tuple(ignored)
 
 
-def _objection(pull: PullRequest, review: Review) -> str:
+def unfit(pull: PullRequest, review: Review) -> str:
+    """Why a review is no word of a reviewer about the head commit; empty when it is one."""
     if review.reviewer.login.lower() == pull.author.login.lower():
         return "it is the author's own"
     if review.reviewer.bot:
         return "a bot's approval never counts"
     if review.state == "DISMISSED":
         return "it was dismissed"
-    if review.state == "CHANGES_REQUESTED":
-        return "it asks for changes"
     if review.commit != pull.head:
         return f"it is of commit {review.commit[:8]}, not of the head {pull.head[:8]}"
     return ""
+
+
+def _objection(pull: PullRequest, review: Review) -> str:
+    asks = review.state == "CHANGES_REQUESTED"
+    return unfit(pull, replace(review, commit=pull.head)) or (
+        "it asks for changes" if asks else unfit(pull, review)
+    )
+
+
+def answers_in(review: Review) -> Iterator[tuple[str, str, AnswerKind, str]]:
+    """(a feature, another, which it is, why) for each line of a review that answers a question:
+
+    /fieldhouse answer copy:price euros:amount distinct because it is before tax
+    """
+    for line in review.body[:MOST_CHARACTERS].splitlines():
+        found = _ANSWER.fullmatch(line.strip())
+        if found is not None:
+            kind: AnswerKind = found["kind"].lower()  # type: ignore[assignment]
+            yield found["one"], found["other"], kind, found["why"]
 
 
 def behind(owners: Owners, accounts: Iterable[Account], emails: Iterable[str]) -> tuple[str, ...]:

@@ -45,6 +45,13 @@ def open_questions(findings: Iterable[Finding]) -> tuple[Likeness, ...]:
     return tuple(f.likeness for f in findings if f.asks and f.likeness is not None)
 
 
+def question_text(likeness: Likeness) -> str:
+    """An open question in a line."""
+    if likeness.answer is not None:
+        return f"{likeness.feature}: {likeness.answer}, and it is still there"
+    return f"what is {likeness.feature} to {likeness.other} ({likeness.state})?"
+
+
 def check_answerer(
     likeness: Likeness,
     subject: str,

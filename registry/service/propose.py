@@ -10,20 +10,30 @@ from registry.core.compiled import Compiled
 from registry.core.owners import same_subject
 from registry.core.policy import Approval, Lack, Need, by_givers, check_approver, lacking, needs
 from registry.core.proposals import PENDING, Proposal
+from registry.core.questions import question_text
+from registry.core.similarity.likeness import Likeness
 from registry.kernel.errors import NotFound, Refused
 from registry.ports import Principal, Transaction
 from registry.service.check import Checked, CheckFailed, check, readers_of
 from registry.service.context import Context
+from registry.service.questions import proposed_features, questions_of, still_asked
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A proposal, what it takes, and what of that is still lacking."""
+    """A proposal, what it takes, and what of that is still lacking: approvals, and answers to the
+    questions about features that look alike."""
 
     proposal: Proposal
     needs: tuple[Need, ...]
     lacks: tuple[Lack, ...]
     approvals: tuple[Approval, ...] = ()
+    questions: tuple[Likeness, ...] = ()
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is lacking."""
+        return not self.lacks and not self.questions
 
     @property
     def missing(self) -> int:
@@ -68,6 +78,9 @@ def propose(
         if known is None:
             known = _opened(context, transaction, compiled, checked, principal, reason)
         known = replace(known, plan=checked.plan)  # the same changes, and who reads them now
+        known = replace(known, findings=still_asked(known.findings, checked.findings))
+        added = proposed_features(compiled, checked, known.proposer)
+        transaction.save_proposed(known.digest, added)
         return resettled(context, transaction, _joined(known, principal, origin))
 
 
@@ -150,6 +163,7 @@ def approve(context: Context, digest: str, principal: Principal, comment: str = 
     with context.store.write() as transaction:
         proposal = _open_proposal(transaction, digest)
         _check_approver(context, transaction, proposal, principal)
+        check_answered(standing(context, transaction, proposal))
         approval = Approval(
             principal.subject, principal.roles, principal.bot, context.clock(), comment
         )
@@ -196,15 +210,30 @@ def standing(context: Context, transaction: Transaction, proposal: Proposal) -> 
     """What a proposal still takes, by the policy in force."""
     asked = needs_of(context, transaction, proposal)
     approvals = tuple(transaction.approvals(proposal.digest))
-    return Standing(proposal, asked, lacking(asked, proposal.proposers, approvals), approvals)
+    lacks = lacking(asked, proposal.proposers, approvals)
+    questions = questions_of(context, transaction, proposal.findings)
+    return Standing(proposal, asked, lacks, approvals, questions)
 
 
 def resettled(context: Context, transaction: Transaction, proposal: Proposal) -> Standing:
     """Save the proposal as checked or approved, whichever it is now."""
-    enough = not standing(context, transaction, proposal).lacks
+    enough = standing(context, transaction, proposal).settled
     settled = replace(proposal, status="approved" if enough else "checked")
     transaction.save_proposal(settled)
     return standing(context, transaction, settled)
+
+
+def check_answered(stands: Standing) -> None:
+    """Raise `Refused` while a question is open, naming it and how to answer it."""
+    if stands.questions:
+        first = stands.questions[0]
+        more = len(stands.questions) - 1
+        also = f"; and {more} more: fieldhouse proposals show" if more else ""
+        raise Refused(
+            f"proposal {stands.proposal.digest} waits for an answer",
+            question_text(first),
+            f"{first.command}{also}",
+        )
 
 
 def _open_proposal(transaction: Transaction, digest: str) -> Proposal:

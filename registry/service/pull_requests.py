@@ -19,6 +19,7 @@ from registry.service.apply import Applied, apply
 from registry.service.check import check
 from registry.service.context import Context
 from registry.service.propose import Origin, Standing, needs_of, propose, resettled
+from registry.service.review_answers import take_answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ def record(
     with context.store.write() as transaction:
         proposal = replace(transaction.proposal(digest), seen=pull.updated_at)
         ignored = _take(context, transaction, proposal, pull, found, principal)
+        ignored += take_answers(context, transaction, proposal, pull, found, principal)
         return Recorded(resettled(context, transaction, proposal), ignored)
 
 

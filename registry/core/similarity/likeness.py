@@ -37,7 +37,8 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a reviewer said of two features that look alike: which it is, why, who and when."""
+    """What a reviewer said of two features that look alike: which it is, why, who and when.
+    `source` names the review that said so, where one did."""
 
     kind: AnswerKind
     reason: str
@@ -46,6 +47,7 @@ class Answer:
     feature: str
     other: str
     keys: Keys
+    source: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind}, {self.reason} ({self.subject}, {self.at:%Y-%m-%d})"
