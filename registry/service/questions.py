@@ -17,10 +17,18 @@ from registry.service.context import Context
 def findings_now(
     context: Context, transaction: Transaction, findings: Sequence[Finding]
 ) -> tuple[Finding, ...]:
-    """Findings that were kept, under today's answers and severities."""
-    pairs = [f.likeness.keys for f in findings if f.likeness is not None]
+    """Findings that were kept, under today's answers and severities, without those about what a
+    proposal would have added that has come to nothing since."""
+    kept = [f for f in findings if f.likeness is None or not _gone(transaction, f.likeness)]
+    pairs = [f.likeness.keys for f in kept if f.likeness is not None]
     answers = transaction.answers(pairs) if pairs else {}
-    return resettled(findings, answers, asking_severities(context.severities))
+    return resettled(kept, answers, asking_severities(context.severities))
+
+
+def _gone(transaction: Transaction, likeness: Likeness) -> bool:
+    if not likeness.proposal:
+        return False
+    return transaction.proposal(likeness.proposal).status in ("rejected", "superseded")
 
 
 def questions_of(

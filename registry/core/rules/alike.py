@@ -131,6 +131,7 @@ def _hit(
         unit=other.unit,
         readers=tuple(map(str, evidence.their_readers.get(other.ref, ()))),
         examples=examples,
+        proposal=other.proposal,
     )
     owner = f"owner {other.owner or 'unknown'}"
     message = f"{name} {verb} {other.ref} ({other.state}, {owner}): {judged.why}"

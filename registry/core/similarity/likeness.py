@@ -58,7 +58,8 @@ class Likeness:
     """One feature beside another one that exists, or is proposed: all that it takes to decide.
 
     `feature` is `namespace/view:feature`, `other` a version of one, or what an open proposal adds;
-    `keys` are their definition keys. `readers` are the other one's.
+    `keys` are their definition keys. `readers` are the other one's; `proposal` is the digest of the
+    open proposal that adds it, where one does.
     """
 
     feature: str
@@ -73,6 +74,7 @@ class Likeness:
     readers: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
     answer: Answer | None = None
+    proposal: str = ""
 
     @property
     def asks(self) -> bool:
