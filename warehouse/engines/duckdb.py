@@ -1,6 +1,7 @@
 """DuckDB as an engine: runs the texts of `warehouse.sql`, turns their answers into Arrow."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -115,10 +116,11 @@ class DuckDBEngine:
                 time = spine.schema.field(time_column).type
                 plan = plan_as_of(view, features, relation.schema, time, as_of)
                 history = DuckDBHistory(cursor, plan, relation)
-                join = DuckDBJoin(history, files, self.threads, self.scan_rows)
+                join = DuckDBJoin(history, files, self.scan_rows)
                 ready = ready_spine(spine, time_column, plan.history.keys, plan, self.time_zone)
-                found = join.match(ready, with_expired)
-                return assemble(found, join.fetch(found), plan, with_expired)
+                with ThreadPoolExecutor(self.threads) as pool:
+                    found = join.match(ready, with_expired, pool)
+                    return assemble(found, join.fetch(found, pool), plan, with_expired)
 
     def latest(
         self, view: PublishedView, *, since: datetime | None, until: datetime

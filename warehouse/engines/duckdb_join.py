@@ -6,7 +6,7 @@ how to cast. History that comes in order of time is matched as such, any other a
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -35,11 +35,10 @@ _SPREAD = 1 << 22  # integer keys that spread no further, or no more than spine 
 
 @dataclass(frozen=True)
 class DuckDBJoin:
-    """One view's join: the history, the files where it lies, and how much is done at once."""
+    """One view's join: the history, the files where it lies, how many rows DuckDB gives at once."""
 
     history: DuckDBHistory
     files: Sequence[str]
-    threads: int = 1
     scan_rows: int = SCAN_ROWS
 
     @cached_property
@@ -54,7 +53,7 @@ class DuckDBJoin:
     def plan(self) -> AsOfPlan:
         return self.history.plan
 
-    def match(self, spine: pa.Table, with_expired: bool) -> Matches:
+    def match(self, spine: pa.Table, with_expired: bool, pool: Executor) -> Matches:
         """Which history row each spine row takes; `spine` is `ready_spine`'s."""
         keys, asked = _asked(spine)
         if not len(asked.at):
@@ -62,15 +61,15 @@ class DuckDBJoin:
         if keys.table is not None:
             self.history.know_codes(keys.table)
         wanted = Wanted(self.plan, keys, self._bounds(keys, asked, with_expired))
-        with ThreadPoolExecutor(self.threads) as pool:
-            found = self._rising(asked, wanted, pool)
-            if found is None:
-                found = self._in_any_order(asked, wanted, pool)
+        found = self._rising(asked, wanted, pool)
+        if found is None:
+            found = self._in_any_order(asked, wanted, pool)
         return Matches.of(self._settled(found, wanted.bounds), self.plan.ttl)
 
-    def fetch(self, found: Matches) -> Fetch:
+    def fetch(self, found: Matches, pool: Executor) -> Fetch:
         """What gives columns' values for each spine row, null where nothing was found."""
-        return partial(self._fetch, found.source, wanted_of(self.groups, found.source))
+        wanted = wanted_of(self.groups, found.source, pool)
+        return partial(self._fetch, found.source, wanted, pool)
 
     def _bounds(self, keys: SpineKeys, asked: Asked, with_expired: bool) -> sql.Bounds:
         earliest = None
@@ -91,8 +90,8 @@ class DuckDBJoin:
         spine = by_time(asked)
         rising = RisingRows(spine)
         try:
-            for matched in ahead(pool, partial(match_within, spine), parts):
-                rising.offer(matched)
+            for part in parts:
+                rising.offer(match_within(spine, part))
         except NotRising:
             return None
         return rising.found()
@@ -135,14 +134,13 @@ class DuckDBJoin:
         return replace(found, position=position)
 
     def _fetch(
-        self, source: Int64s, wanted: AllWanted, columns: Sequence[HistoryColumn]
+        self, source: Int64s, wanted: AllWanted, pool: Executor, columns: Sequence[HistoryColumn]
     ) -> list[pa.Array | pa.ChunkedArray]:
         direct = can_fetch(self.schemas, columns)
         other = [column for column in columns if column not in direct]
         values: dict[HistoryColumn, pa.Array | pa.ChunkedArray] = {}
         if direct:
-            with ThreadPoolExecutor(self.threads) as pool:
-                values |= zip(direct, fetch_columns(wanted, direct, pool), strict=True)
+            values |= zip(direct, fetch_columns(wanted, direct, pool), strict=True)
         if other:
             values |= zip(other, self._fetch_cast(source, other), strict=True)
         return [values[column] for column in columns]

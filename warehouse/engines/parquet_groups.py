@@ -14,7 +14,7 @@ from registry.kernel.errors import Unavailable
 FILE_SHIFT = 40
 """A position is the file's number, shifted by this, and the row's number in it."""
 
-_BUFFER_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 18  # of a file at a time: it stays in the cache until it is decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class RowGroup:
 
     @contextmanager
     def open(self) -> Iterator[pq.ParquetFile]:
-        """The file, read a megabyte at a time, so that memory goes with what is decoded."""
+        """The file, read a little at a time, so that memory goes with what is decoded."""
         with pq.ParquetFile(
             self.file, metadata=self.metadata, pre_buffer=False, buffer_size=_BUFFER_BYTES
         ) as file:

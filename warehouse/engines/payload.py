@@ -1,11 +1,11 @@
 """Values of source rows read from Parquet straight to the spine rows that take them. Knows no SQL.
 
-Row groups of which no row is wanted are not read, of the others some columns at a time and, of
-large ones, some rows at a time, so that memory goes with what is wanted and not with what lies
-there.
+Row groups of which no row is wanted are not read, and large ones some rows at a time, so that
+memory goes with what is wanted and not with what lies there. One column is read after the other:
+the places that its values go to lie close together, and a cache holds them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,10 +22,6 @@ from warehouse.history import HistoryColumn
 
 _SLICE_ROWS = 131_072
 _SMALL_ROWS = 2 * _SLICE_ROWS
-_COLUMNS_AT_ONCE = 5  # of one row group: what was decoded is still in the cache when it is taken
-
-
-_Columns = Sequence[tuple[str, Filled]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +47,13 @@ class AllWanted:
     groups: list[Wanted]
 
 
-def wanted_of(groups: Sequence[RowGroup], position: Int64s) -> AllWanted:
+def wanted_of(groups: Sequence[RowGroup], position: Int64s, pool: Executor) -> AllWanted:
     """Each spine row's position (-1 for none) by row group. Raises `Unavailable`."""
     missing = position < 0
     at = np.flatnonzero(~missing)
     position = position[at]
     starts = np.array([group.start for group in groups], dtype=np.int64)
-    number = np.searchsorted(starts, position, side="right") - 1
+    number = _places(starts, position, pool)
     small = all(group.rows <= _SMALL_ROWS for group in groups)
     sort = sort_by_code(number) if small else np.argsort(position)
     at, row = at[sort], position[sort]
@@ -69,6 +65,13 @@ def wanted_of(groups: Sequence[RowGroup], position: Int64s) -> AllWanted:
             if int(found[-1].row.max()) >= group.rows:
                 raise changed(f"{group.file} has fewer rows now")
     return AllWanted(missing, at, found)
+
+
+def _places(starts: Int64s, position: Int64s, pool: Executor) -> Int64s:
+    """Which start each position lies behind."""
+    shares = np.array_split(position, 4)
+    found = pool.map(lambda share: np.searchsorted(starts, share, side="right"), shares)
+    return np.concatenate(list(found)) - 1
 
 
 def can_fetch(
@@ -86,9 +89,11 @@ def fetch_columns(
     Raises `Unavailable` when a file is gone or is no longer what it was.
     """
     filled = [_filled(arrow_type(column.dtype), wanted) for column in columns]
-    names = [column.source_column for column in columns]
-    shares = _shares(list(zip(names, filled, strict=True)))
-    tasks = [(group, share) for group in wanted.groups for share in shares]
+    tasks = [
+        (group, column.source_column, one)
+        for column, one in zip(columns, filled, strict=True)
+        for group in wanted.groups
+    ]
     with reading():
         for _ in pool.map(lambda task: _fill(*task), tasks):
             pass
@@ -101,35 +106,20 @@ def _filled(arrow: pa.DataType, wanted: AllWanted) -> Filled:
     return Pieces(arrow, wanted.missing, wanted.at)
 
 
-def _shares(columns: _Columns) -> list[_Columns]:
-    """Columns to read at once, no more than some, about as many each time."""
-    count = -(-len(columns) // _COLUMNS_AT_ONCE)
-    return [columns[start::count] for start in range(count)]
-
-
-def _fill(wanted: Wanted, columns: _Columns) -> None:
-    """Read a row group's columns and hand on the wanted rows."""
-    names = list(dict.fromkeys(name for name, _ in columns))
-    for piece, first, row, at in _slices(wanted, names):
-        for name, filled in columns:
-            filled.put(first, piece.column(name), row, at)
-
-
-def _slices(
-    wanted: Wanted, names: list[str]
-) -> Iterator[tuple[pa.Table | pa.RecordBatch, int, Int64s, Int64s]]:
-    """Rows that lie together and the wanted ones of them: those of a small row group at once."""
+def _fill(wanted: Wanted, name: str, filled: Filled) -> None:
+    """Read a row group's column and hand on the wanted rows: of a small one all at once."""
     group = wanted.group
     with group.open() as file:
         if group.rows <= _SMALL_ROWS:
-            table = file.read_row_group(group.number, names, use_threads=False)
-            yield table, wanted.first, wanted.row, wanted.at
+            table = file.read_row_group(group.number, [name], use_threads=False)
+            filled.put(wanted.first, table.column(name), wanted.row, wanted.at)
             return
         start = 0
-        for batch in file.iter_batches(_SLICE_ROWS, [group.number], names, use_threads=False):
-            low, high = np.searchsorted(wanted.row, [start, start + batch.num_rows])
+        for batch in file.iter_batches(_SLICE_ROWS, [group.number], [name], use_threads=False):
+            low, high = np.searchsorted(wanted.row, [start, start + batch.num_rows]).tolist()
             if low < high:
-                yield batch, wanted.first + low, wanted.row[low:high] - start, wanted.at[low:high]
+                row, at = wanted.row[low:high] - start, wanted.at[low:high]
+                filled.put(wanted.first + low, batch.column(name), row, at)
             start += batch.num_rows
 
 

@@ -41,16 +41,24 @@ def by_time(asked: Asked) -> Asked:
 
 def match_within(spine: Asked, part: Part) -> Matched:
     """Set a part that has rows against the spine rows from its first event to before its last,
-    whose time a later part may share. `spine` is `by_time`'s; safe to run in threads."""
+    whose time a later part may share. `spine` is `by_time`'s."""
     part = _rising(part)
     start, end = np.searchsorted(spine.times, part.event[[0, -1]], side="left").tolist()
-    codes, times = spine.codes[start:end], spine.times[start:end]
-    wanted = np.zeros(spine.keys, dtype=bool)
-    wanted[codes] = True
-    chosen = np.flatnonzero(wanted[part.codes])
+    asked = _of_keys(spine.codes[start:end], part.codes, spine.keys)
+    codes = spine.codes[start:end][asked]
+    chosen = _of_keys(part.codes, codes, spine.keys)
+    times = spine.times[start:end][asked]
     newest = newest_before(part.codes[chosen], part.event[chosen], codes, times)
     found = np.flatnonzero(newest >= 0)
-    return Matched(part, start, end, start + found, chosen[newest[found]], _twins(part, spine.keys))
+    at, row = start + asked[found], chosen[newest[found]]
+    return Matched(part, start, end, at, row, _twins(part, spine.keys))
+
+
+def _of_keys(codes: Int64s, wanted: Int64s, keys: int) -> Int64s:
+    """Where `codes` are such as `wanted` has."""
+    known = np.zeros(keys, dtype=bool)
+    known[wanted] = True
+    return np.flatnonzero(known[codes])
 
 
 def newest_before(codes: Int64s, event: Int64s, asked: Int64s, times: Int64s) -> Int64s:
