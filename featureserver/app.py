@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from featureserver.access_log import AccessLog
 from featureserver.admission import Admission
 from featureserver.endpoints import Limits, OnlineFeatures, Receive, Scope, Send
 from featureserver.health import PATHS, Health
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 HOT_PATH = "/get-online-features"
 _TALLY_SECONDS = 1.0
+_LOG_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the application is made of. `pusher` and `materializer` open the warehouse when first
-    needed; `usage` None counts no use."""
+    needed; `usage` None counts no use, `log` None writes no access log."""
 
     lookup: Lookup
     reader: AsyncReader
@@ -46,6 +48,7 @@ class Parts:
     usage: UsageBook | None = None
     usage_seconds: float = 10.0
     tallies: TallyFiles = field(default_factory=TallyFiles)
+    log: AccessLog | None = None
 
 
 class FeatureApp:
@@ -55,7 +58,7 @@ class FeatureApp:
         self._parts = parts
         admission = Admission(parts.queue_seconds)
         self._hot = OnlineFeatures(
-            parts.lookup, parts.reader, parts.tallies.own, admission, parts.limits
+            parts.lookup, parts.reader, parts.tallies.own, admission, parts.limits, parts.log
         )
         self._health = Health(parts.lookup, parts.reader, admission, parts.tallies)
         self._flush = None if parts.usage is None else UsageFlush(parts.lookup.usage, parts.usage)
@@ -115,6 +118,8 @@ class FeatureApp:
         ]
         if self._flush is not None:
             actions.append((self._parts.usage_seconds, self._count_use, "usage"))
+        if self._parts.log is not None:
+            actions.append((_LOG_SECONDS, self._parts.log.flush, "access log"))
         return actions
 
     def _count_use(self) -> None:
@@ -124,6 +129,9 @@ class FeatureApp:
     def _last_words(self) -> None:
         self._count_use()
         self._parts.tallies.publish()
+        if self._parts.log is not None:
+            with suppress(OSError):
+                self._parts.log.flush()
 
 
 def create_app(parts: Parts) -> FeatureApp:

@@ -20,10 +20,9 @@ _own_ids = itertools.count(1)
 _own_prefix = uuid.uuid4().hex[:12].encode()
 
 
-class AskedFor(msgspec.Struct, frozen=True):
-    """`request_id` is the caller's own or made here; `caller` is who asks, by its own word."""
+class AskedFor(msgspec.Struct, frozen=True, gc=False):
+    """`caller` is who asks, by its own word."""
 
-    request_id: bytes
     caller: str
     arrow: bool
     gzip: bool
@@ -49,7 +48,6 @@ def read_headers(
     accepted = headers.get(b"accept-encoding", b"")
     wish = headers.get(b"fieldhouse-feast-answers")
     return AskedFor(
-        request_id=request_id(headers),
         caller=caller_of(headers),
         arrow=ARROW_TYPE in headers.get(b"accept", b""),
         gzip=b"gzip" in accepted and wants_gzip(accepted, is_local(scope)),

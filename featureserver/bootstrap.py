@@ -32,8 +32,9 @@ def open_lookup(
 ) -> Lookup:
     """A lookup in process. `client` is a Redis client (bytes) or a store; None means the settings'.
 
-    Where no Redis is configured an embedded one runs until the lookup is closed, which also adds
-    what was used to the registry's counts. Without `client` it works on an event loop too.
+    Where no Redis is configured an embedded one runs until the lookup is closed. What was used is
+    added to the registry's counts every `features.usage_seconds` and at the close. Without `client`
+    it works on an event loop too.
     """
     resources = ExitStack()
     opened, clock = registry or _registry(settings), clock_of(settings)
@@ -43,11 +44,13 @@ def open_lookup(
     else:
         url = resources.enter_context(running_redis(settings))
         timeout = float(settings.get(names.TIMEOUT_SECONDS))
-        store = open_store(url, timeout)
+        poll = float(settings.get(names.POLL_MICROS)) / 1e6
+        store = open_store(url, timeout, poll)
         resources.callback(store.close)
-        lookup = Lookup(plans, store, clock, open_reader(url, timeout), resources)
+        lookup = Lookup(plans, store, clock, open_reader(url, timeout, poll), resources)
     flush = UsageFlush(lookup.usage, opened.usage)
-    resources.callback(lambda: flush.run(clock()))
+    seconds = float(settings.get(names.USAGE_SECONDS))
+    resources.enter_context(flush.every(seconds, clock))
     return lookup
 
 

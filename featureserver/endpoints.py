@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from featureserver.access_log import AccessLog
 from featureserver.admission import Admission
 from featureserver.asked_for import ARROW_TYPE, AskedFor, read_headers, request_id
 from featureserver.compression import LEAST_BYTES, packed, unpacked
@@ -68,22 +69,24 @@ class OnlineFeatures:
         tally: Tally,
         admission: Admission,
         limits: Limits = Limits(),
+        log: AccessLog | None = None,
     ) -> None:
         self._lookup = lookup
         self._reader = reader
         self._tally = tally
         self._admission = admission
         self._limits = limits
+        self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         given = dict(scope["headers"])
-        service, caller, own = "refused", "", request_id(given)
+        service, caller, rows, own = "refused", "", 0, request_id(given)
         try:
             asked = read_headers(scope, given, self._limits.feast_answers)
-            own, caller = asked.request_id, asked.caller
-            service, body, headers = await self._taken(scope, receive, given, asked, started)
-            status = 200
+            caller = asked.caller
+            result, body, headers = await self._taken(receive, given, asked, started)
+            status, service, rows = 200, result.plan.label, result.count
         except Disconnected:
             return
         except asyncio.CancelledError:
@@ -93,17 +96,15 @@ class OnlineFeatures:
         self._tally.answered(service, status)
         headers.append((b"x-request-id", own))
         await respond(send, status, body, headers)
-        self._tally.stages["whole"].observe(time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        self._tally.stages["whole"].observe(seconds)
+        if self._log is not None:
+            self._log.note(time.time(), own, caller, service, status, rows, len(body), seconds)
 
     async def _taken(
-        self,
-        scope: Scope,
-        receive: Receive,
-        given: dict[bytes, bytes],
-        asked: AskedFor,
-        started: float,
-    ) -> tuple[str, bytes, Headers]:
-        """Service, body and headers of a lookup that is let in."""
+        self, receive: Receive, given: dict[bytes, bytes], asked: AskedFor, started: float
+    ) -> tuple[LookupResult, bytes, Headers]:
+        """Result, body and headers of a lookup that is let in."""
         admission, busy = self._admission, None
         admission.enter()
         try:
@@ -113,7 +114,7 @@ class OnlineFeatures:
             request = _parsed(body)
             self._tally.stages["read"].observe(time.perf_counter() - started)
             result, answered, busy = await self._answer(request, asked)
-            return result.plan.label, answered, self._headers(result, asked, answered)
+            return result, answered, self._headers(result, asked, answered)
         finally:
             admission.leave(busy)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from featureserver import settings as names
+from featureserver.access_log import AccessLog
 from featureserver.app import FeatureApp, Parts, create_app
 from featureserver.endpoints import Limits
 from featureserver.lookup import Lookup
@@ -65,6 +66,7 @@ def host_app(
             usage=served.usage,
             usage_seconds=float(settings.get(names.USAGE_SECONDS)),
             tallies=TallyFiles(metrics, slot),
+            log=_access_log(settings),
         )
         try:
             yield create_app(parts)
@@ -105,6 +107,13 @@ def _limits(settings: Settings) -> Limits:
         rows=int(settings.get(names.MAX_ROWS)),
         feast_answers=bool(settings.get(names.FEAST_ANSWERS)),
     )
+
+
+def _access_log(settings: Settings) -> AccessLog | None:
+    target = str(settings.get(names.ACCESS_LOG))
+    if target in ("", "-"):
+        return AccessLog(target) if target else None
+    return AccessLog(settings.path(names.ACCESS_LOG))
 
 
 def _data_plane(settings: Settings) -> ServedRegistry:

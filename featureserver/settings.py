@@ -17,6 +17,13 @@ SOCKET = Setting(
     "online", "socket", "", "socket of the embedded Redis; empty means redis/ in project.home"
 )
 TIMEOUT_SECONDS = Setting("online", "timeout_seconds", 1.0, "how long one answer of Redis may take")
+POLL_MICROS = Setting(
+    "online",
+    "poll_micros",
+    100.0,
+    "how long a lookup in process or of a model server looks for a near Redis's answer before it "
+    "sleeps for it; 0: not at all",
+)
 RETENTION_SECONDS = Setting(
     "online",
     "retention_seconds",
@@ -84,11 +91,18 @@ FEAST_ANSWERS = Setting(
 USAGE_SECONDS = Setting(
     "features", "usage_seconds", 10.0, "how often counts of use are written to the registry"
 )
+ACCESS_LOG = Setting(
+    "features",
+    "access_log",
+    "",
+    "file that gets a JSON line per lookup, half a second later; - is stderr, empty writes none",
+)
 
 SETTINGS = (
     URL,
     SOCKET,
     TIMEOUT_SECONDS,
+    POLL_MICROS,
     RETENTION_SECONDS,
     LATE_ARRIVAL_SECONDS,
     ON_FAILED_QUALITY,
@@ -107,6 +121,7 @@ SETTINGS = (
     MAX_ROWS,
     FEAST_ANSWERS,
     USAGE_SECONDS,
+    ACCESS_LOG,
 )
 
 

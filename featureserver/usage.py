@@ -5,10 +5,12 @@ Nothing of a request is kept but its service, its caller's name and its number o
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from featureserver.plan import Plan
+from registry.kernel.clock import Clock
 from registry.kernel.errors import FieldhouseError
 from registry.ports import UsageBook, UsageRecord
 
@@ -64,6 +66,24 @@ class UsageFlush:
         self._usage = usage
         self._book = book
         self._left: list[UsageRecord] = []
+
+    @contextmanager
+    def every(self, seconds: float, clock: Clock) -> Iterator[None]:
+        """Write now and then on a thread of its own, and at the end."""
+        ended = threading.Event()
+
+        def repeat() -> None:
+            while not ended.wait(seconds):
+                self.run(clock())
+
+        thread = threading.Thread(target=repeat, name="fieldhouse-usage", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            self.run(clock())
 
     def run(self, at: datetime) -> None:
         """Write what there is; never raises, since nobody's lookup may fail for it."""

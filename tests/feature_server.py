@@ -73,6 +73,22 @@ def publish(folder: Path, state: Published) -> None:
     database.close()
 
 
+def issue_token(folder: Path, role: str) -> str:
+    """A token of ours, issued in the project's registry."""
+    from registry.adapters.sql import tokens
+    from registry.kernel.settings import read_settings
+    from registry.ports import Principal
+    from registry.settings import registry_url
+    from registry.testing import NOON
+
+    database = open_database(registry_url(read_settings(folder, {})))
+    with database.write() as connection:
+        principal = Principal("robot", frozenset({role}), bot=True)
+        token = tokens.issue_token(connection, principal, NOON, None)
+    database.close()
+    return token
+
+
 @dataclass
 class Served:
     """A running server: its address, and its processes."""

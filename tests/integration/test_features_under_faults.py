@@ -12,6 +12,7 @@ import sqlite3
 import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,8 +28,16 @@ from registry.adapters.sql.usage import SqlUsage
 from registry.core.definitions import Source
 from registry.core.published import RetiredFeature
 from registry.testing import feature, published, view
-from tests.feature_server import hammer, own_redis, publish, served, write_project
+from tests.feature_server import (
+    hammer,
+    issue_token,
+    own_redis,
+    publish,
+    served,
+    write_project,
+)
 
+AT = "2013-10-01T11:59:00Z"
 TIMEOUT = 0.5
 DEADLINE = 2 * TIMEOUT + 1.5
 STATS = view(
@@ -57,9 +66,15 @@ def redis_server():
 @pytest.fixture(scope="module")
 def server(redis_server, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
-    write_project(folder, STATE, redis_server.url, timeout=TIMEOUT)
+    more = 'access_log = "access.jsonl"'
+    write_project(folder, STATE, redis_server.url, timeout=TIMEOUT, more=more)
     with served(folder, 2) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def operators_token(server):
+    return issue_token(server.folder, "operator")
 
 
 @pytest.fixture(autouse=True)
@@ -139,28 +154,75 @@ def test_a_restart_of_redis_under_load_loses_answers_only_while_it_is_away(serve
     assert answers.slowest() < DEADLINE
 
 
+@contextmanager
+def no_writes(redis_server, trouble):
+    """A Redis that is full, a replica, or forbids writes; as before afterwards."""
+    with redis.Redis(port=redis_server.port) as client:
+        if trouble == "full":
+            client.config_set("maxmemory-policy", "noeviction")
+            client.config_set("maxmemory", 1)
+        elif trouble == "read only":
+            client.replicaof("127.0.0.1", 1)
+        else:
+            client.acl_setuser("default", enabled=True, nopass=True, commands=["-@write", "+@read"])
+        try:
+            yield
+        finally:
+            client.replicaof("NO", "ONE")
+            client.config_set("maxmemory", 0)
+            client.acl_setuser("default", enabled=True, nopass=True, commands=["+@all"])
+
+
 @pytest.mark.parametrize("trouble", ["full", "read only", "no rights"])
-def test_a_redis_that_takes_no_writes_still_answers_lookups(server, redis_server, trouble):
-    client = redis.Redis(port=redis_server.port)
-    if trouble == "full":
-        client.config_set("maxmemory-policy", "noeviction")
-        client.config_set("maxmemory", 1)
-    elif trouble == "read only":
-        client.replicaof("127.0.0.1", 1)
-    else:
-        client.acl_setuser("default", enabled=True, nopass=True, commands=["-@write", "+@read"])
-    store = RedisOnlineStore(connect(redis_server.url, 2.0))
-    try:
-        with pytest.raises(Exception, match="cannot write features"):
-            put(store, STATS, {"driver": "b"}, {"rate": 1.0})
-        answers = asyncio.run(hammer(server.address, ASK, 0.2))
+def test_a_redis_that_takes_no_writes_answers_lookups_and_refuses_pushes_until_it_does(
+    server, redis_server, operators_token, trouble
+):
+    drivers = [f"{trouble} {i}" for i in range(20)]
+    rows = {"driver": drivers, "rate": [1.5] * 20, "safe": [2] * 20, "event_timestamp": [AT] * 20}
+    pushed = {"push_source_name": "stats_push", "df": rows, "to": "online"}
+    headers = {"authorization": f"Bearer {operators_token}"}
+
+    def push():
+        return httpx.post(f"{server.address}/push", json=pushed, headers=headers, timeout=60)
+
+    ask = {"feature_service": "drivers", "entities": {"driver": drivers}}
+    with no_writes(redis_server, trouble):
+        refused = push()
+        assert refused.status_code == 503 and int(refused.headers["retry-after"]) >= 1
+        assert "cannot write features" in json.loads(refused.json())["message"]
+        answers = asyncio.run(hammer(server.address, ask, 0.2))
         assert answers.statuses == {200}
-    finally:
-        store.close()
-        client.replicaof("NO", "ONE")
-        client.config_set("maxmemory", 0)
-        client.acl_setuser("default", enabled=True, nopass=True, commands=["+@all"])
-        client.close()
+        assert set(server.look_up(ask).json()["results"][1]["statuses"]) == {"NOT_FOUND"}
+    assert push().status_code == 200
+    assert server.look_up(ask).json()["results"][1]["values"] == [1.5] * 20
+
+
+def test_a_slow_redis_makes_answers_late_and_loses_none(server, redis_server):
+    def slow():
+        with redis.Redis(port=redis_server.port) as client:
+            for _ in range(4):
+                client.client_pause(int(TIMEOUT * 500))
+                time.sleep(TIMEOUT / 2)
+
+    answers = hammered(server, ASK, 1.5, slow)
+    assert answers.statuses == {200}
+    assert TIMEOUT / 3 < answers.slowest() < DEADLINE
+
+
+def test_every_lookup_has_its_line_in_the_access_log_whichever_worker_answered(server):
+    names = [f"line-{i}" for i in range(20)]
+    for name in names:
+        server.look_up(ASK, **{"x-request-id": name, "fieldhouse-caller": "shop"})
+    server.look_up({"feature_service": "nobody"}, **{"x-request-id": "line-bad"})
+    time.sleep(1.2)
+    lines = map(json.loads, (server.folder / "access.jsonl").read_text().splitlines())
+    found = {one["request_id"]: one for one in lines if one["request_id"].startswith("line-")}
+    assert set(found) == {*names, "line-bad"}
+    assert {(one["service"], one["status"], one["rows"]) for one in found.values()} == {
+        ("drivers", 200, 1),
+        ("refused", 422, 0),
+    }
+    assert all(0 < one["seconds"] < DEADLINE and one["bytes"] > 0 for one in found.values())
 
 
 def test_a_killed_worker_is_replaced_and_the_other_answers_meanwhile(server):
@@ -288,4 +350,5 @@ def test_overload_is_429_early_and_who_is_taken_is_answered_in_bounded_time(redi
     assert answers.count(429) > 0 and answers.count(200) > 0
     taken = sorted(took for took, status, _ in answers.all if status == 200)
     assert taken[len(taken) // 2] < 0.5
+    assert taken[len(taken) * 99 // 100] < 1.0
     assert refused.status_code in (200, 429)
