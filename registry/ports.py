@@ -298,6 +298,20 @@ class Transaction(Protocol):
         """What open proposals add to an entity and has a sketch."""
         ...
 
+    def value_candidates(
+        self, sketch: "ValueSketch", limit: int
+    ) -> Iterator[tuple[str, FeatureRecord, "ValueSketch"]]:
+        """(namespace, record, sketch) of live features whose values may be like these, by what is
+        indexed of them, the likeliest first."""
+        ...
+
+    def structure_candidates(
+        self, bands: Sequence[int], limit: int
+    ) -> Iterator[tuple[str, FeatureRecord]]:
+        """(namespace, record) of live features that share pieces of a definition
+        (`registry.core.similarity.minhash.bands`), the likeliest first."""
+        ...
+
     def append(self, events: Iterable[Event]) -> Sequence[ChainedEvent]: ...
 
     def events(

@@ -119,6 +119,35 @@ class InMemoryTransaction:
         held = [(digest, p) for digest, made in sorted(self.proposed.items()) for p in made]
         return [p for digest, p in held if self.kept[digest].status in PENDING]
 
+    def value_candidates(
+        self, sketch: ValueSketch, limit: int
+    ) -> Iterator[tuple[str, FeatureRecord, ValueSketch]]:
+        from registry.core.similarity.fingerprints import asked_fingerprints, stored_fingerprints
+
+        wanted = set(asked_fingerprints(sketch))
+        records = {(n, r.ref): r for n, r in self.live_features()}
+        found = [
+            (-len(wanted & set(stored_fingerprints(other))), namespace, other)
+            for namespace, other in self.sketches(sketch.entity)
+        ]
+        for shared, namespace, other in sorted(found, key=lambda hit: hit[:2])[:limit]:
+            if shared:
+                yield namespace, records[namespace, other.ref], other
+
+    def structure_candidates(
+        self, bands: Sequence[int], limit: int
+    ) -> Iterator[tuple[str, FeatureRecord]]:
+        from registry.core.similarity.minhash import bands as bands_of
+        from registry.core.similarity.trees import sql_tree
+
+        found = []
+        for namespace, record in self.live_features():
+            tree = sql_tree(dict(record.facets).get("expression", ""))
+            shared = 0 if tree is None or record.on_demand else len({*bands_of(tree)} & {*bands})
+            if shared:
+                found.append((-shared, namespace, record.ref, record))
+        yield from ((hit[1], hit[3]) for hit in sorted(found, key=lambda hit: hit[:3])[:limit])
+
     def append(self, events: Iterable[Event]) -> Sequence[ChainedEvent]:
         added = chain(events, self.log[-1] if self.log else None)
         self.log = (*self.log, *added)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from registry.kernel.errors import Refused
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST = "0004"
+NEWEST = "0005"
 
 
 def schema_revision(engine: sa.Engine) -> str | None:

@@ -1,12 +1,13 @@
 """Namespace states and published states in SQL. Writes only the rows that differ."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from registry.adapters.sql import tables as t
 from registry.adapters.sql.codec import from_text, instant_text, to_blob, to_text
+from registry.adapters.sql.likeness import put_definitions
 from registry.core.definitions import Entity
 from registry.core.duplication import KnownFeature, known_feature
 from registry.core.published import Published
@@ -66,6 +67,15 @@ def save_state(connection: sa.Connection, before: NamespaceState, after: Namespa
             where = (t.definition.c.namespace == name) & (t.definition.c.kind == kind)
             connection.execute(sa.delete(t.definition).where(where, t.definition.c.key.in_(gone)))
     _write_rows(connection, t.feature, _feature_rows(name, before.features, after.features))
+    put_definitions(connection, name, _redefined(before.features, after.features))
+
+
+def _redefined(
+    old: Mapping[str, FeatureRecord], new: Mapping[str, FeatureRecord]
+) -> Iterator[FeatureRecord]:
+    for ref, record in new.items():
+        if ref not in old or old[ref].facets != record.facets:
+            yield record
 
 
 def _move_number(connection: sa.Connection, before: NamespaceState, after: NamespaceState) -> None:
@@ -148,6 +158,18 @@ def live_features(connection: sa.Connection) -> Iterator[tuple[str, FeatureRecor
     query = sa.select(t.feature).where(t.feature.c.state != "retired")
     for row in connection.execute(query.order_by(t.feature.c.namespace, t.feature.c.ref)):
         yield row.namespace, from_text(row.body, FeatureRecord, row.ref)
+
+
+def features_of(
+    connection: sa.Connection, refs: Iterable[tuple[str, str]]
+) -> Iterator[tuple[str, FeatureRecord]]:
+    """(namespace, record) of these live (namespace, `view:feature@version`), in their order."""
+    c = t.feature.c
+    for namespace, ref in refs:
+        query = sa.select(c.body).where(c.namespace == namespace, c.ref == ref)
+        body = connection.execute(query.where(c.state != "retired")).scalar()
+        if body is not None:
+            yield namespace, from_text(body, FeatureRecord, ref)
 
 
 def known_by_key(connection: sa.Connection, keys: list[str]) -> list[KnownFeature]:

@@ -10,6 +10,7 @@ from registry.adapters.sql import (
     answers,
     audit_log,
     books,
+    likeness,
     proposal_log,
     proposed,
     published_reader,
@@ -83,6 +84,23 @@ class SqlTransaction:
 
     def proposed_of(self, entity: str) -> Iterator[ProposedFeature]:
         return proposed.proposed_of(self._connection, entity)
+
+    def value_candidates(
+        self, sketch: ValueSketch, limit: int
+    ) -> Iterator[tuple[str, FeatureRecord, ValueSketch]]:
+        from registry.core.similarity.fingerprints import asked_fingerprints
+
+        numbers = asked_fingerprints(sketch)
+        refs = list(likeness.find(self._connection, likeness.VALUES, numbers, limit))
+        records = {(n, r.ref): r for n, r in states.features_of(self._connection, refs)}
+        for namespace, other in sketch_rows.sketches_of(self._connection, refs):
+            yield namespace, records[namespace, other.ref], other
+
+    def structure_candidates(
+        self, bands: Sequence[int], limit: int
+    ) -> Iterator[tuple[str, FeatureRecord]]:
+        refs = list(likeness.find(self._connection, likeness.STRUCTURE, bands, limit))
+        return states.features_of(self._connection, refs)
 
     def append(self, events: Iterable[Event]) -> Sequence[ChainedEvent]:
         return audit_log.append_events(self._connection, events)

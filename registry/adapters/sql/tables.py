@@ -8,6 +8,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -150,6 +151,23 @@ sketch = Table(
     Column("entity", String(450), nullable=False, index=True),
     Column("at", String(40), nullable=False),
     Column("body", LargeBinary, nullable=False),
+)
+# Features by small numbers, and the numbers that each shares with those that may be like it.
+indexed = Table(
+    "indexed",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("namespace", String(200), nullable=False),
+    Column("ref", String(450), nullable=False),
+    UniqueConstraint("namespace", "ref"),
+)
+likeness = Table(
+    "likeness",
+    metadata,
+    Column("tier", SmallInteger, primary_key=True),
+    Column("token", BigInteger, primary_key=True),
+    Column("feature", Integer, primary_key=True, index=True),
+    sqlite_with_rowid=False,
 )
 usage = Table(
     "usage",

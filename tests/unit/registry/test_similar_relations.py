@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.core.similarity.fingerprints import asked_fingerprints, stored_fingerprints
+from registry.core.similarity.merging import merged
 from registry.core.similarity.values import ValueSketch, compare
 from registry.core.similarity.verdict import judge_pair
+from registry.kernel.errors import Invalid
 from registry.testing import NOON
 
 KEYS = tuple(range(3, 643, 10))
@@ -189,3 +191,25 @@ def test_what_tells_too_little_is_in_no_index() -> None:
     assert stored_fingerprints(sketch(np.ones(SHAPE))) == ()
     assert stored_fingerprints(sketch(CHANCE.integers(0, 3, SHAPE))) == ()
     assert stored_fingerprints(sketch(np.full(SHAPE, np.nan))) == ()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**9), st.integers(1, 40))
+def test_sketches_of_parts_merge_to_the_sketch_of_the_whole(seed: int, most: int) -> None:
+    chance = np.random.default_rng(seed)
+    values = one_in(chance)
+    side = chance.random(len(KEYS)) < 0.5
+    side[:2] = [True, False]
+    parts = [
+        sketch(values[:, part][:, :most], keys=tuple(np.array(KEYS)[part][:most]))
+        for part in (side, ~side)
+    ]
+    made = merged(parts[0], parts[1], most)
+    assert made.keys == KEYS[:most]
+    np.testing.assert_array_equal(made.values, values[:, :most])
+    assert merged(parts[1], parts[0], most).keys == made.keys
+
+
+def test_sketches_of_two_features_do_not_merge() -> None:
+    with pytest.raises(Invalid, match="one feature"):
+        merged(sketch(NUMBERS), sketch(NUMBERS, ref="v:g"), 64)
