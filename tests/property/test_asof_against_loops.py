@@ -129,6 +129,41 @@ def test_the_join_finds_what_loops_find(
 @quick
 @given(
     history=rows_of(keys, instants | st.none(), maybe_instants, numbers, names),
+    spine=rows_of(keys, maybe_instants),
+    ttl=st.sampled_from([None, 0.0, 7200.000001]),
+    created=st.booleans(),
+    as_of=st.none() | instants,
+    ordered=st.booleans(),
+    unit=st.sampled_from(["us", "ns"]),
+)
+def test_whole_number_keys_read_without_duckdb_find_what_loops_find(
+    pair: Pair,
+    history: Any,
+    spine: Any,
+    ttl: Any,
+    created: bool,
+    as_of: Any,
+    ordered: bool,
+    unit: Any,
+) -> None:
+    types = {"id": pa.int32(), "at": INSTANT, "known_at": INSTANT}
+    past = table(history, **types, x=pa.float64(), s=pa.string())
+    if ordered:
+        past = past.sort_by("at")
+    rows = table(spine, id=pa.int64(), t=pa.timestamp(unit, tz="UTC"))
+    name, *engines = pair.both(past)
+    wanted = view(name, FEATURES, source=source(name, created=created), ttl_seconds=ttl)
+    asked = {"as_of": as_of if created else None, "with_expired": True}
+    fast, slow = (
+        engine.as_of(rows, "t", wanted, ["s", "x"], **asked)  # type: ignore[arg-type]
+        for engine in engines
+    )
+    assert str(fast.to_pylist()) == str(slow.to_pylist())
+
+
+@quick
+@given(
+    history=rows_of(keys, instants | st.none(), maybe_instants, numbers, names),
     since=st.none() | instants,
     until=instants,
     created=st.booleans(),
