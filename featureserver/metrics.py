@@ -27,8 +27,13 @@ class Gauges:
 
 def exposition(tally: Tally, gauges: Gauges) -> bytes:
     """The exposition text."""
+    return expose([*_counts(tally), *_gauges(gauges)])
+
+
+def expose(families: Iterable[Metric]) -> bytes:
+    """The exposition text of these families."""
     registry = CollectorRegistry()
-    registry.register(_Once([*_counts(tally), *_gauges(gauges)]))
+    registry.register(_Once(list(families)))
     return generate_latest(registry)
 
 
@@ -68,7 +73,7 @@ def _counts(tally: Tally) -> Iterable[Metric]:
         labels=("stage",),
     )
     for stage, durations in tally.stages.items():
-        stages.add_metric((stage,), _buckets(durations), sum_value=durations.seconds)
+        stages.add_metric((stage,), buckets_of(durations), sum_value=durations.seconds)
     yield stages
 
 
@@ -96,7 +101,8 @@ def _counter(name: str, told: str, value: float) -> Metric:
     return CounterMetricFamily(name, told, value=value)
 
 
-def _buckets(durations: Durations) -> list[tuple[str, float]]:
+def buckets_of(durations: Durations) -> list[tuple[str, float]]:
+    """Cumulated counts by upper bound, as Prometheus has them."""
     total, found = 0, []
     for bound, count in zip((*BUCKETS, float("inf")), durations.counts, strict=True):
         total += count

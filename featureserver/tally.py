@@ -8,6 +8,7 @@ a dead one's place goes on from its counts, so that counters only grow.
 from bisect import bisect_left
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -28,6 +29,10 @@ class Durations(msgspec.Struct):
     def observe(self, seconds: float) -> None:
         self.counts[bisect_left(BUCKETS, seconds)] += 1
         self.seconds += seconds
+
+    def add(self, other: "Durations") -> None:
+        self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
+        self.seconds += other.seconds
 
 
 class Tally(msgspec.Struct):
@@ -52,23 +57,33 @@ class Tally(msgspec.Struct):
             for status, count in by_status.items():
                 mine[status] = mine.get(status, 0) + count
         for stage, durations in other.stages.items():
-            own = self.stages.setdefault(stage, Durations())
-            own.counts = [a + b for a, b in zip(own.counts, durations.counts, strict=True)]
-            own.seconds += durations.seconds
+            self.stages.setdefault(stage, Durations()).add(durations)
         self.rows += other.rows
         self.invalid += other.invalid
         self.degraded += other.degraded
 
 
-class TallyFiles:
+class Countable(Protocol):
+    """Counts of one process, a msgspec struct made without arguments."""
+
+    def add(self, other: Any, /) -> None:
+        """Take in another process's counts."""
+        ...
+
+
+T = TypeVar("T", bound=Countable)
+
+
+class CountFiles(Generic[T]):
     """The counts of all workers of one server, a file each in `folder`; None keeps to oneself."""
 
-    def __init__(self, folder: Path | None = None, slot: int = 0) -> None:
+    def __init__(self, kind: type[T], folder: Path | None = None, slot: int = 0) -> None:
+        self._kind = kind
         self._folder = folder
         self._slot = slot
-        self.own = Tally()
+        self.own = kind()
         if folder is not None:
-            self.own.add(_read(folder / f"{slot}.json"))
+            self.own.add(self._read(folder / f"{slot}.json"))
 
     def publish(self) -> None:
         """Write this process's counts for the others; the file changes whole or not at all."""
@@ -79,18 +94,24 @@ class TallyFiles:
             made.write_bytes(msgspec.json.encode(self.own))
             made.replace(self._folder / f"{self._slot}.json")
 
-    def total(self) -> Tally:
+    def total(self) -> T:
         """The counts of all workers: one's own as they are, the others' as last written."""
-        whole = Tally()
+        whole = self._kind()
         whole.add(self.own)
         for file in self._folder.glob("*.json") if self._folder is not None else ():
             if file.stem != str(self._slot):
-                whole.add(_read(file))
+                whole.add(self._read(file))
         return whole
 
+    def _read(self, file: Path) -> T:
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=self._kind)
+        except (OSError, msgspec.DecodeError):
+            return self._kind()
 
-def _read(file: Path) -> Tally:
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=Tally)
-    except (OSError, msgspec.DecodeError):
-        return Tally()
+
+class TallyFiles(CountFiles[Tally]):
+    """The counts of a feature server's workers."""
+
+    def __init__(self, folder: Path | None = None, slot: int = 0) -> None:
+        super().__init__(Tally, folder, slot)

@@ -29,6 +29,7 @@ DEADLINE = "fieldhouse-deadline-ms"
 REQUEST_ID = "x-request-id"
 REQUEST_ID_BYTES = REQUEST_ID.encode()
 _LONGEST_ID = 128
+PUBLISH_SECONDS = 1.0
 
 
 class Disconnected(Exception):
@@ -153,13 +154,20 @@ class DataPlane:
         return error_response(status_of(error), str(error))
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        publishing = asyncio.create_task(self._publish())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        publishing.cancel()
+        await self._predictor.close_async()
+        self._predictor.metrics.publish()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _publish(self) -> None:
+        """Let the other workers know what was counted here, now and then."""
         while True:
-            message = await receive()
-            if message["type"] == "lifespan.shutdown":
-                await self._predictor.close_async()
-            await send({"type": f"{message['type']}.complete"})
-            if message["type"] == "lifespan.shutdown":
-                return
+            await asyncio.sleep(PUBLISH_SECONDS)
+            self._predictor.metrics.publish()
 
 
 def request_id_of(headers: Mapping[str, str]) -> str:

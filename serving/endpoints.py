@@ -10,7 +10,7 @@ from registry.kernel.errors import Invalid, NotFound, Unavailable
 from serving.asking import find
 from serving.loaded import LoadedModel
 from serving.messages import Request, Response, as_json
-from serving.metrics import ModelStats
+from serving.metrics import ServingTally
 from serving.openapi import DOCUMENT
 from serving.predict import Predictor
 from serving.signature import Input, Output
@@ -138,21 +138,22 @@ def _configured(tensor: Input | Output) -> dict[str, Any]:
 
 
 def model_stats(predictor: Predictor, request: Request) -> Response:
-    """Triton's statistics of one model, or of one of its versions."""
+    """Triton's statistics of one model, or of one of its versions, over all workers."""
     model = find(predictor, request)
     found = [model]
     if "version" not in request.path:
         found = list(predictor.router.routes.models[model.name].values())
-    return as_json({"model_stats": [_stats(predictor, one) for one in found]})
+    tally = predictor.metrics.total()
+    return as_json({"model_stats": [_stats(tally, one) for one in found]})
 
 
 def all_stats(predictor: Predictor, request: Request) -> Response:
-    models = predictor.router.routes.all()
-    return as_json({"model_stats": [_stats(predictor, model) for model in models]})
+    tally, models = predictor.metrics.total(), predictor.router.routes.all()
+    return as_json({"model_stats": [_stats(tally, model) for model in models]})
 
 
-def _stats(predictor: Predictor, model: LoadedModel) -> dict[str, Any]:
-    stats: ModelStats = predictor.metrics.stats(model.name, model.version)
+def _stats(tally: ServingTally, model: LoadedModel) -> dict[str, Any]:
+    stats = tally.of(model.name, model.version)
     inferring = stats.seconds - stats.lookup_seconds
     return {
         "name": model.name,

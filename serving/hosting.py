@@ -1,7 +1,6 @@
 """A server's data plane put together: predictor, admission, labels, control."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from registry.ports import Principal
 from registry.settings import HOME
@@ -12,6 +11,7 @@ from serving.control import Control
 from serving.labels import LabelBook
 from serving.placement import placed
 from serving.room import Room
+from serving.shared import ALONE, Shared
 
 
 def open_data_plane(
@@ -20,15 +20,14 @@ def open_data_plane(
     *,
     lookup: bool = True,
     log: bool = True,
-    held_out: Path | None = None,
+    shared: Shared = ALONE,
 ) -> DataPlane:
     """The ASGI application of a model server over a room, which it closes at shutdown.
 
-    Serves the registry's champions, or exactly `models`. `held_out` is the folder in which the
-    workers of one server tell each other which models are unloaded. Raises as
+    Serves the registry's champions, or exactly `models`. Raises as
     `serving.placement.place_predictor` does.
     """
-    predictor, follower = placed(room, models, lookup=lookup, log=log, held_out=held_out)
+    predictor, follower = placed(room, models, lookup=lookup, log=log, shared=shared)
     settings = room.settings
     labels = LabelBook(settings.path(HOME) / "labels", room.clock)
 

@@ -1,10 +1,10 @@
 """One answered request as the log takes it from the hot path. Nothing is written here."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,8 +12,7 @@ from serving.signature import Signature
 from serving.tensors import Array
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
+class LogEntry(msgspec.Struct, frozen=True, eq=False):
     """One answered request of n rows: `values` float64 [n, width], `keys` and outputs by name.
 
     `events` are the event times of the looked-up features in the signature's order of references,

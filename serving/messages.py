@@ -1,7 +1,6 @@
 """What routes take and give: requests, responses, and predictions asked for. No routes here."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -14,8 +13,7 @@ from serving.tensors import Values
 Header = tuple[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, eq=False):
     """What a route sees: captures of the path, headers by lower case name, the plain body."""
 
     path: Mapping[str, str]
@@ -23,8 +21,7 @@ class Request:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True, eq=False):
     status: int
     body: bytes
     headers: tuple[Header, ...] = (JSON,)
@@ -33,8 +30,7 @@ class Response:
         return Response(self.status, self.body, (*self.headers, (name, value)))
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, eq=False):
     """A prediction that a request asks for, and how its answer is written."""
 
     model: LoadedModel

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Sequence
-from pathlib import Path
 
 from registry.ports import ModelRecord
 from registry.settings import HOME
@@ -14,8 +13,10 @@ from serving.follow import ModelFollower
 from serving.held_out import HeldOut
 from serving.loaded import LoadedModel, Router, load_model, routes_of
 from serving.log import PredictionLog
+from serving.metrics import ServingMetrics
 from serving.predict import Predictor
 from serving.room import Room
+from serving.shared import ALONE, Shared
 
 
 def place_predictor(
@@ -41,7 +42,7 @@ def placed(
     lookup: bool,
     log: bool,
     follow: bool = True,
-    held_out: Path | None = None,
+    shared: Shared = ALONE,
 ) -> tuple[Predictor, ModelFollower | None]:
     """The predictor, and what keeps it in step with the registry unless its models are fixed."""
     router = Router()
@@ -52,7 +53,7 @@ def placed(
     if models is not None:
         router.routes = routes_of([load_one(room, name, version) for name, version in models])
     else:
-        follower = follower_of(room, router, features, HeldOut(held_out))
+        follower = follower_of(room, router, features, HeldOut(shared.held_out))
         closing.callback(follower.stop)
         follower.refresh()
         if follow:
@@ -60,7 +61,9 @@ def placed(
     if features is not None:
         features.warm(router.routes.all())
     logged = open_log(room) if log else None
-    return Predictor(router, room.clock, features, logged, on_close=closing.close), follower
+    metrics = ServingMetrics(logged, shared.metrics, shared.slot)
+    predictor = Predictor(router, room.clock, features, logged, metrics, closing.close)
+    return predictor, follower
 
 
 def load_one(room: Room, name: str, version: str) -> LoadedModel:

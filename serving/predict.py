@@ -5,10 +5,10 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from time import monotonic, perf_counter
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from registry.kernel.clock import Clock
@@ -35,8 +35,7 @@ class Busy(Unavailable):
     """More requests wait than can be answered in good time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(msgspec.Struct, frozen=True, eq=False):
     """One answer. Outputs are [n] or [n, w]; the age is that of the oldest feature looked up,
     None when nothing was looked up."""
 
@@ -49,8 +48,7 @@ class Prediction:
     stale: int
 
 
-@dataclass(slots=True)
-class Work:
+class Work(msgspec.Struct, eq=False):
     """One request on its way: what was sent, what is absent, when it began."""
 
     model: LoadedModel
@@ -100,15 +98,21 @@ class Predictor:
         one row. Features that are not sent are looked up. Raises `Invalid` (names, shapes,
         types), `NotFound`, `Unavailable`, `Gone`.
         """
+        started = perf_counter()
         found = self.find(model, version)
-        return self.answer(found, read_values(found.signature, inputs), prediction_id)
+        given = found.plan.whole(inputs)
+        if given is None:
+            given = found.plan.read(read_values(found.signature, inputs))
+        return self._answered(_work(found, given, prediction_id, started))
 
     def answer(
         self, model: LoadedModel, tensors: Mapping[str, Values], prediction_id: str | None = None
     ) -> Prediction:
         """Answer tensors that a codec has read already. Raises as `predict` does."""
-        work = _begin(model, tensors, prediction_id)
-        matrix = None
+        return self._answered(_begin(model, tensors, prediction_id))
+
+    def _answered(self, work: Work) -> Prediction:
+        matrix, model = None, work.model
         if work.absent:
             lookup = self._lookup_for(work)
             matrix = lookup.matrix(self._plan(lookup, model), work.given.keys)
@@ -216,10 +220,9 @@ class Predictor:
             0 if matrix is None else matrix.stale,
         )
         looking = work.looked_up_at - work.started if matrix is not None else 0.0
-        self.metrics.predicted(
-            model.name, model.version, seconds, looking,
-            given.rows, prediction.missing, prediction.stale,
-        )  # fmt: skip
+        self.metrics.of(model.name, model.version).predicted(
+            seconds, looking, given.rows, prediction.missing, prediction.stale
+        )
         if self._log is not None:
             events: Sequence[Sequence[int]] = () if matrix is None else matrix.events
             self._log.offer(
@@ -252,7 +255,11 @@ class Predictor:
 
 def _begin(model: LoadedModel, tensors: Mapping[str, Values], prediction_id: str | None) -> Work:
     started = perf_counter()
-    given = model.plan.read(tensors)
+    given = model.plan.whole(tensors) or model.plan.read(tensors)
+    return _work(model, given, prediction_id, started)
+
+
+def _work(model: LoadedModel, given: Given, prediction_id: str | None, started: float) -> Work:
     return Work(model, given, model.plan.missing(given), prediction_id, started)
 
 

@@ -1,9 +1,9 @@
 """From named tensors to the model's row: which columns were sent, which must be looked up. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,13 +14,14 @@ from serving.tensors import Array, Values
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What one request sent: `rows` many rows, columns by name, lookup keys as lists."""
+class Given(msgspec.Struct, frozen=True, eq=False):
+    """What one request sent: `rows` many rows, columns by name, lookup keys as lists. `table` is
+    float64 [n, width] when the whole row was sent and is put together already."""
 
     rows: int
     columns: Mapping[str, Array]
     keys: Mapping[str, list[Any]]
+    table: Floats | None = None
 
 
 class RowPlan:
@@ -32,6 +33,7 @@ class RowPlan:
         self._names = tuple(tensor.name for tensor in signature.columns)
         self._narrow = all(len(tensor.shape) == 1 for tensor in signature.columns)
         self._known = {t.name: (t, t.kind == "feature", len(t.shape)) for t in signature.inputs}
+        self._keys = dict.fromkeys(tensor.name for tensor in signature.keys)
         self._slices: dict[str, slice] = {}
         at = 0
         for tensor in signature.columns:
@@ -41,6 +43,25 @@ class RowPlan:
         self.looked_up = tuple(tensor.name for tensor in looked_up)
         self.all_looked_up = len(looked_up) == len(signature.columns)
         self._targets = np.array([self._slices[t.name].start for t in looked_up], np.intp)
+
+    def whole(self, inputs: Mapping[str, Any]) -> Given | None:
+        """What was sent, when it is every column as an array of [n] and nothing else, which needs
+        no more looking at; None otherwise."""
+        if len(inputs) != self.width or not self._narrow:
+            return None
+        try:
+            columns = [inputs[name] for name in self._names]
+        except KeyError:
+            return None
+        shape: tuple[int, ...] = getattr(columns[0], "shape", ())
+        if len(shape) != 1 or not shape[0]:
+            return None
+        for column in columns:
+            if type(column) is not np.ndarray or column.shape != shape:
+                return None
+        flat = np.concatenate(columns, dtype=np.float64, casting="unsafe")
+        table = np.ascontiguousarray(flat.reshape(self.width, shape[0]).T)
+        return Given(shape[0], inputs, {}, table)
 
     def read(self, inputs: Mapping[str, Values]) -> Given:
         """Sort and check the tensors of a request; raises `Invalid` naming the wrong one."""
@@ -77,18 +98,21 @@ class RowPlan:
 
     def missing(self, given: Given) -> tuple[str, ...]:
         """The columns that were not sent, in the model's order."""
+        if not given.columns:
+            return self._names
         if len(given.columns) == len(self._names):
             return ()
         return tuple(name for name in self._names if name not in given.columns)
 
     def check_lookup(self, given: Given, missing: tuple[str, ...]) -> None:
         """Raises `Invalid` unless a lookup can fill all that is missing with the keys sent."""
-        stuck = [name for name in missing if self.signature.by_name[name].ref is None]
-        if stuck:
-            raise Invalid(f"inputs {', '.join(stuck)} were not sent", f"sent: {_sent(given)}")
-        keys = [tensor.name for tensor in self.signature.keys]
-        absent = [name for name in keys if name not in given.keys]
-        if absent:
+        if not self.all_looked_up:
+            stuck = [name for name in missing if self.signature.by_name[name].ref is None]
+            if stuck:
+                raise Invalid(f"inputs {', '.join(stuck)} were not sent", f"sent: {_sent(given)}")
+        if not given.keys.keys() >= self._keys.keys():
+            keys = list(self._keys)
+            absent = [name for name in keys if name not in given.keys]
             raise Invalid(
                 f"the lookup of {len(missing)} features needs {', '.join(absent)}",
                 f"sent: {_sent(given)}",
@@ -99,10 +123,8 @@ class RowPlan:
         """The rows, float64 [n, width]: what was looked up, overridden by what was sent."""
         if looked_up is not None and self.all_looked_up and not given.columns:
             return np.ascontiguousarray(looked_up, np.float64)
-        if self._narrow and len(given.columns) == self.width:
-            side_by_side = [given.columns[name] for name in self._names]
-            flat = np.concatenate(side_by_side, dtype=np.float64, casting="unsafe")
-            return np.ascontiguousarray(flat.reshape(self.width, given.rows).T)
+        if given.table is not None:
+            return given.table
         rows = np.full((given.rows, self.width), np.nan)
         if looked_up is not None:
             rows[:, self._targets] = looked_up

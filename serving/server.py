@@ -17,6 +17,7 @@ import msgspec
 from featureserver.listen import listen_tcp, listen_unix
 from registry.kernel.errors import FieldhouseError
 from registry.kernel.parent import end_with_parent
+from serving.shared import Shared
 from serving.spec import THREAD_LIMITS, ServerSpec
 
 
@@ -50,7 +51,7 @@ def serve(spec: ServerSpec) -> None:
         spec.models or None,
         lookup=spec.lookup,
         log=spec.log,
-        held_out=Path(spec.held_out) if spec.held_out else None,
+        shared=_shared(spec),
     )
     _tell({"event": "loaded", "seconds": perf_counter() - started})
     end_with_parent()
@@ -58,6 +59,11 @@ def serve(spec: ServerSpec) -> None:
     _tell({"event": "listening", "port": _port(sockets), "unix_socket": spec.unix_socket})
     drain_seconds = int(settings.get(DRAIN_SECONDS))
     featureserver.server.serve(app, sockets, drain_seconds, shared=bool(spec.descriptors))
+
+
+def _shared(spec: ServerSpec) -> Shared:
+    held_out, metrics = (Path(one) if one else None for one in (spec.held_out, spec.metrics))
+    return Shared(held_out, metrics, spec.slot)
 
 
 def _port(sockets: list[socket.socket]) -> int | None:

@@ -11,8 +11,8 @@ class ServerSpec(msgspec.Struct, frozen=True):
     `models` are (name, version) pairs to serve without asking the registry, as the gate does with a
     candidate; empty means: follow the registry's champions. `hold` waits for a line on stdin
     between importing and loading, so that the parent can measure in between. `descriptors` are
-    listening sockets that were opened by the parent; `held_out` is a folder that the workers of one
-    server share.
+    listening sockets that were opened by the parent; `held_out` and `metrics` are folders that the
+    workers of one server share, each of which has a `slot` of its own.
     """
 
     root: str
@@ -25,3 +25,5 @@ class ServerSpec(msgspec.Struct, frozen=True):
     hold: bool = False
     descriptors: tuple[int, ...] = ()
     held_out: str | None = None
+    metrics: str | None = None
+    slot: int = 0

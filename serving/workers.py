@@ -29,22 +29,22 @@ class Workers:
         self, settings: Settings, spec: ServerSpec, count: int, sockets: Sequence[socket.socket]
     ) -> None:
         self._settings = settings
-        self._held_out = tempfile.TemporaryDirectory(prefix="fh-held-")
-        self._spec = replace_spec(spec, sockets, Path(self._held_out.name))
-        self._running: list[ServerProcess] = []
+        self._folder = tempfile.TemporaryDirectory(prefix="fh-workers-")
+        self._spec = replace_spec(spec, sockets, Path(self._folder.name))
+        self._running: dict[int, ServerProcess] = {}
         self._count = count
         self._stop = threading.Event()
         self._failures = 0
 
     @property
     def pids(self) -> list[int]:
-        return [server.pid for server in self._running]
+        return [server.pid for server in self._running.values()]
 
     def start(self) -> None:
         """Start all of them; raises `ServerFailed` when one cannot serve, and ends the others."""
         try:
-            for _ in range(self._count):
-                self._running.append(self._one())
+            for slot in range(self._count):
+                self._running[slot] = self._one(slot)
         except BaseException:
             self.stop()
             raise
@@ -52,9 +52,9 @@ class Workers:
     def watch(self) -> None:
         """Replace whoever dies, until `stop` is asked for."""
         while not self._stop.wait(_LOOK_EVERY_SECONDS):
-            for server in list(self._running):
+            for slot, server in list(self._running.items()):
                 if server.process.poll() is not None:
-                    self._replace(server)
+                    self._replace(slot, server)
 
     def ask_to_stop(self) -> None:
         self._stop.set()
@@ -62,16 +62,16 @@ class Workers:
     def stop(self) -> None:
         """Ask all of them at once to finish, then wait for each."""
         self._stop.set()
-        for server in self._running:
+        for server in self._running.values():
             if server.process.poll() is None:
                 server.process.send_signal(signal.SIGTERM)
-        for server in self._running:
+        for server in self._running.values():
             server.stop()
-        self._running = []
-        self._held_out.cleanup()
+        self._running = {}
+        self._folder.cleanup()
 
-    def _one(self) -> ServerProcess:
-        server = spawn_server(self._settings, self._spec)
+    def _one(self, slot: int) -> ServerProcess:
+        server = spawn_server(self._settings, msgspec.structs.replace(self._spec, slot=slot))
         try:
             server.load_seconds = server.wait_for("loaded", _READY_SECONDS)["seconds"]
             server.port = server.wait_for("listening", _READY_SECONDS)["port"]
@@ -80,16 +80,16 @@ class Workers:
             raise
         return server
 
-    def _replace(self, dead: ServerProcess) -> None:
+    def _replace(self, slot: int, dead: ServerProcess) -> None:
         logger.error(
             f"worker {dead.pid} ended with code {dead.process.returncode}: {dead.tail()[-300:]}",
             extra={"action": "workers:replace", "pid": dead.pid},
         )
         dead.stop()
-        self._running.remove(dead)
+        del self._running[slot]
         while not self._stop.wait(self._pause()):
             try:
-                self._running.append(self._one())
+                self._running[slot] = self._one(slot)
             except FieldhouseError as error:
                 self._failures += 1
                 logger.error(str(error), extra={"action": "workers:failed"})
@@ -101,11 +101,18 @@ class Workers:
         return min(_LONGEST_PAUSE, 2.0**self._failures) if self._failures else 0.0
 
 
-def replace_spec(spec: ServerSpec, sockets: Sequence[socket.socket], held_out: Path) -> ServerSpec:
-    """The spec of a worker that listens on its parent's sockets."""
-    descriptors = tuple(one.fileno() for one in sockets)
+def replace_spec(spec: ServerSpec, sockets: Sequence[socket.socket], folder: Path) -> ServerSpec:
+    """The spec of workers that listen on their parent's sockets and share `folder`."""
+    held_out, metrics = folder / "held", folder / "metrics"
+    held_out.mkdir()
+    metrics.mkdir()
     return msgspec.structs.replace(
-        spec, host=None, unix_socket=None, descriptors=descriptors, held_out=str(held_out)
+        spec,
+        host=None,
+        unix_socket=None,
+        descriptors=tuple(one.fileno() for one in sockets),
+        held_out=str(held_out),
+        metrics=str(metrics),
     )
 
 

@@ -6,24 +6,38 @@ from featureserver.ports import AsyncReader
 from featureserver.stores.redis import RedisOnlineStore, address_of, connect
 
 
-def open_store(url: str, timeout_seconds: float) -> RedisOnlineStore:
-    """The online store at a redis://, rediss://, unix:// or redis+cluster:// URL."""
+def open_store(url: str, timeout_seconds: float, poll_seconds: float = 0.0) -> RedisOnlineStore:
+    """The online store at a redis://, rediss://, unix:// or redis+cluster:// URL.
+
+    Where `poll_seconds` is not 0, answers to small reads are polled for that long.
+    """
     if _is_cluster(url):
         from featureserver.stores.redis_cluster import ClusterOnlineStore
 
         return ClusterOnlineStore(url, timeout_seconds)
-    return RedisOnlineStore(connect(url, timeout_seconds), address_of(url))
+    quick = None
+    if poll_seconds:
+        from featureserver.stores.redis_polled import PollingPool, can_poll
+
+        quick = PollingPool(url, timeout_seconds, poll_seconds) if can_poll(url) else None
+    return RedisOnlineStore(connect(url, timeout_seconds), address_of(url), quick)
 
 
-def open_reader(url: str, timeout_seconds: float) -> AsyncReader:
-    """The reading half for an event loop."""
+def open_reader(url: str, timeout_seconds: float, poll_seconds: float = 0.0) -> AsyncReader:
+    """The reading half for an event loop; `poll_seconds` as for `open_store`."""
     if _is_cluster(url):
         from featureserver.stores.redis_cluster import ClusterReader
 
         return ClusterReader(url, timeout_seconds)
     from featureserver.stores.redis_wire import RedisReader
 
-    return RedisReader(url, timeout_seconds)
+    reader = RedisReader(url, timeout_seconds)
+    if poll_seconds:
+        from featureserver.stores.redis_polled import PollingReader, can_poll
+
+        if can_poll(url):
+            return PollingReader(reader, url, timeout_seconds, poll_seconds)
+    return reader
 
 
 def _is_cluster(url: str) -> bool:

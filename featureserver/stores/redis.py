@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import redis
@@ -22,10 +22,22 @@ _CALLS_PER_TRIP = 16
 _GLOB = str.maketrans({c: f"\\{c}" for c in "*?[]^\\"})
 
 
-class RedisOnlineStore:
-    """An `OnlineStore` over a redis-py client (bytes, not decoded)."""
+class QuickReads(Protocol):
+    """See `redis_polled.PollingPool`."""
 
-    def __init__(self, client: redis.Redis, address: str = "") -> None:
+    def read(self, keys: Sequence[bytes]) -> list[bytes | None] | None: ...
+
+    def close(self) -> None: ...
+
+
+class RedisOnlineStore:
+    """An `OnlineStore` over a redis-py client (bytes, not decoded). `quick` reads a few keys in a
+    shorter way, or gives None."""
+
+    def __init__(
+        self, client: redis.Redis, address: str = "", quick: QuickReads | None = None
+    ) -> None:
+        self._quick = quick
         self._client: Any = client  # redis-py types one class for both threads and event loops
         self._address = address
         self._digest: bytes | None = None
@@ -33,6 +45,8 @@ class RedisOnlineStore:
     def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
         if not keys:
             return []
+        if self._quick is not None and (quickly := self._quick.read(keys)) is not None:
+            return quickly
         with self._translated("read features"):
             found: list[bytes | None] = self._client.execute_command("MGET", *keys)
             return found
@@ -96,6 +110,8 @@ class RedisOnlineStore:
             self._client.ping()
 
     def close(self) -> None:
+        if self._quick is not None:
+            self._quick.close()
         self._client.close()
 
     def _trip(self, keys: Sequence[bytes], rows: Sequence[bytes], flags: tuple[bytes, ...]) -> int:
