@@ -128,7 +128,7 @@ def _registered(transaction: Transaction, one: FeatureRef, other: FeatureRef) ->
     """The question that `fieldhouse duplicates` asks of two registered features."""
     new, old = (_record(transaction, ref) for ref in (one, other))
     verdict = _judged(transaction, new, old)
-    if verdict.verdict not in ("duplicate", "near-duplicate"):
+    if new.name == old.name or verdict.verdict not in ("duplicate", "near-duplicate"):
         raise Refused(
             f"nobody asked about {one} and {other}",
             "no open proposal has such a question, and what is kept of their values is not alike",

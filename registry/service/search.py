@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from registry.core.definitions import Source
 from registry.core.digests import column_expression
-from registry.core.similarity.facets import differing_facets, set_facets_apart
+from registry.core.similarity.facets import differing_facets, set_facets_apart, spoken
 from registry.core.similarity.families import Family, Member, families
 from registry.core.similarity.words import Document, WordIndex
 from registry.core.sql_lineage import output_columns
@@ -63,9 +63,13 @@ def search_sql(context: Context, query: str, limit: int = 10) -> list[Found]:
 
 def find_families(context: Context) -> list[Family]:
     """Every family of the live features of all namespaces, those with duplicates first."""
+    return families(m for m in registered_members(context).values() if m.expression)
+
+
+def registered_members(context: Context) -> dict[str, Member]:
+    """Every live feature of all namespaces by its reference, as families show it."""
     with context.store.read() as transaction:
-        members = [_member(ref, record) for ref, record in _live(transaction, None)]
-    return families(m for m in members if m.expression)
+        return {ref: _member(ref, record) for ref, record in _live(transaction, None)}
 
 
 def _same_or_variant(
@@ -79,7 +83,8 @@ def _same_or_variant(
             continue
         faceted = set_facets_apart(theirs)
         if faceted.shape == asked.shape:
-            differs = [f"{k} {b} for {a}" for k, a, b in differing_facets(asked, faceted)]
+            pieces = differing_facets(asked, faceted)
+            differs = [f"{kind} {spoken(b)} for {spoken(a)}" for kind, a, b in pieces]
             yield _found(ref, record, f"as column {column} but {'; '.join(differs)}", 1.0)
 
 

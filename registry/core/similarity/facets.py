@@ -78,8 +78,35 @@ def _span(node: exp.Interval) -> str:
     return node.sql(dialect="duckdb").lower()
 
 
+def spoken(value: str) -> str:
+    """A facet as people say it: a window of `604800 s` is 7 days."""
+    seconds = value.removesuffix(" s")
+    if seconds == value or not seconds.isdigit():
+        return value
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        count, rest = divmod(int(seconds), length)
+        if count and not rest:
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return value
+
+
 def differing_facets(left: Faceted, right: Faceted) -> list[tuple[str, str, str]]:
     """(kind, left's value, right's value) where two of one shape differ, each pair once."""
     pairs = zip(left.facets, right.facets, strict=False)
     different = [(a[0], a[1], b[1]) for a, b in pairs if a != b]
     return list(dict.fromkeys(different))
+
+
+def variant_by(known: str, new: str) -> str:
+    """By what a new expression is a variant of a known one, in words; "" where it is none.
+
+    Another window, filter or aggregation makes a variant. Another constant alone does not: it may
+    be another unit of the same. Nor do equal expressions, which then differ in keys or times.
+    """
+    left, right = set_facets_apart(known), set_facets_apart(new)
+    if left.shape != right.shape:
+        return ""
+    differing = differing_facets(left, right)
+    if all(kind == CONSTANT for kind, _, _ in differing):
+        return ""
+    return "; ".join(f"{kind} {theirs} for {ours}" for kind, ours, theirs in differing)

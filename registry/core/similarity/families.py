@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from registry.core.similarity.facets import Faceted, differing_facets, set_facets_apart
+from registry.core.similarity.facets import Faceted, differing_facets, set_facets_apart, spoken
 from registry.kernel.canonical import digest
 
 
@@ -60,5 +60,8 @@ def _family(group: list[tuple[Member, Faceted]]) -> Family:
 
 
 def _said(first: Faceted, other: Faceted) -> str:
-    said = [f"{kind} {right} for {left}" for kind, left, right in differing_facets(first, other)]
+    said = [
+        f"{kind} {spoken(right)} for {spoken(left)}"
+        for kind, left, right in differing_facets(first, other)
+    ]
     return "; ".join(said) or "no facet"
