@@ -12,6 +12,7 @@ from bench.duplicates.vocabulary import TEXT
 
 FRACTIONS: Final = frozenset({"mean", "share", "std", "median", "p90"})
 WHOLE: Final = frozenset({"count", "distinct"})
+_LACKING: Final = frozenset({"wind_gust", "max_wind_gust", "pressure", "year_built", "age"})
 _METRIC: Final = {"mile": 1.609344, "mile_per_hour": 1.609344, "inch": 25.4, "foot": 0.3048}
 
 
@@ -77,10 +78,23 @@ def _whole(text: str) -> Make:
 
 
 def _nulls(fill: str) -> Make:
-    def make(_view: View, item: Item) -> Change | None:
-        return Change(f"COALESCE({{}}, {fill})") if item.measure.kind not in WHOLE else None
+    def make(view: View, item: Item) -> Change | None:
+        return Change(f"COALESCE({{}}, {fill})") if _has_nulls(view, item) else None
 
     return make
+
+
+def _has_nulls(view: View, item: Item) -> bool:
+    """Deviations of single flights, days without a landing, what the weather and registers lack."""
+    measure = item.measure
+    if measure.kind == "std" or measure.name in _LACKING:
+        return True
+    unlanded = view.stream.name == "outcomes" and view.horizon == "day"
+    return (
+        unlanded
+        and measure.kind in ("mean", "max", "min", "median")
+        and any(column in measure.of for column in ("arr_delay", "dep_delay", "air_time"))
+    )
 
 
 def _later(interval: str) -> Make:

@@ -5,6 +5,7 @@ All in one folder of its own. Every command runs in a process of its own, as a p
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -51,7 +52,9 @@ class Project:
 
     folder: Path
 
-    def run(self, *words: str, settings: Mapping[str, str] | None = None) -> str:
+    def run(
+        self, *words: str, settings: Mapping[str, str] | None = None, may_refuse: bool = False
+    ) -> str:
         """What the command printed; `settings` go by environment. Raises `CommandFailed`."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith("FIELDHOUSE_")}
         environ = {**clean, "PYTHONPATH": str(ROOT), **(settings or {})}
@@ -59,8 +62,8 @@ class Project:
         done = subprocess.run(
             command, cwd=self.folder, env=environ, capture_output=True, text=True, check=False
         )
-        if done.returncode not in (0, 1):
-            raise CommandFailed(f"{' '.join(words)}: {done.stderr[-2000:]}")
+        if done.returncode > may_refuse:
+            raise CommandFailed(f"{' '.join(words)}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
         return done.stdout
 
     def check(
@@ -69,7 +72,7 @@ class Project:
         """The findings of `fieldhouse check` on definitions of another team's namespace."""
         said = self.run(
             "check", str(folder), "--json",
-            settings={"FIELDHOUSE_PROJECT_NAMESPACE": NEW, **(settings or {})},
+            settings={"FIELDHOUSE_PROJECT_NAMESPACE": NEW, **(settings or {})}, may_refuse=True,
         )  # fmt: skip
         findings: list[dict[str, Any]] = json.loads(said)["findings"]
         return findings
@@ -98,7 +101,7 @@ def make_project(folder: Path, warehouse: Path) -> Project:
     tables = folder / "warehouse"
     tables.mkdir(parents=True)
     for file in sorted(warehouse.glob("*.parquet")):
-        (tables / file.name).symlink_to(file.resolve())
+        shutil.copy(file, tables / file.name)
     with connect(tables) as connection:
         for name, query in _extra_tables().items():
             target = tables / f"{name}.parquet"

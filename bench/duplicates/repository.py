@@ -16,10 +16,12 @@ from feast.types import Float32, Float64, Int64, String
 
 from fieldhouse import SqlSource, governed
 
-KEYS = {
-    key: Entity(name=key, join_keys=[key], value_type=ValueType.STRING)
-    for key in ("carrier", "origin", "dest", "tailnum")
-}
+TEXT = ValueType.STRING
+carrier = Entity(name="carrier", join_keys=["carrier"], value_type=TEXT)
+origin = Entity(name="origin", join_keys=["origin"], value_type=TEXT)
+dest = Entity(name="dest", join_keys=["dest"], value_type=TEXT)
+tailnum = Entity(name="tailnum", join_keys=["tailnum"], value_type=TEXT)
+KEYS = {entity.name: entity for entity in (carrier, origin, dest, tailnum)}
 TAGS = governed(owner="team@flights.example", state="production", sensitivity="internal")
 
 
