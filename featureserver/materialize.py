@@ -15,8 +15,8 @@ from featureserver.asked import Asked, Ledger, Policy
 from featureserver.carry import carry_over
 from featureserver.expiry import expire_seconds
 from featureserver.journal import Journal
+from featureserver.named import known_view
 from featureserver.offline import Offline
-from featureserver.plan import known_view
 from featureserver.ports import OnlineStore
 from featureserver.profile_files import ProfileFiles
 from featureserver.purge import Purged, outlived, purge

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from featureserver.expiry import expire_seconds
-from featureserver.plan import known_view
+from featureserver.named import known_view
 from featureserver.ports import OnlineStore
 from featureserver.push_frame import Frame, history_rows, pack_frame
 from registry.core.definitions import Source

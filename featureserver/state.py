@@ -10,7 +10,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from featureserver.plan import Plan, TransformCompiler, compile_plan
+from featureserver.compile_plan import compile_plan
+from featureserver.plan import Plan, TransformCompiler
 from registry.core.published import Published
 from registry.kernel.errors import FieldhouseError, Unavailable
 from registry.ports import PublishedReader
