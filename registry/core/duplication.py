@@ -56,6 +56,15 @@ class ValueMatch:
     examples: tuple[Example, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class NearMatch:
+    """A new feature whose definition is another's but for a piece or two, and which ones."""
+
+    feature: CompiledFeature
+    other: KnownFeature
+    why: str
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class ProposedFeature:
     """A feature that an open proposal adds: `proposal` is its digest. `sketch` None: not read."""

@@ -11,15 +11,17 @@ from registry.core.duplication import KnownFeature, ValueMatch, known_feature, n
 from registry.core.publish import publish
 from registry.core.published import Published
 from registry.core.similarity.examples import examples_of, stands_behind
-from registry.core.similarity.facets import set_facets_apart
+from registry.core.similarity.facets import variant_by
 from registry.core.similarity.values import ValueEvidence, ValueSketch, compare
 from registry.core.similarity.verdict import Judgement, judge_pair
-from registry.core.state import FeatureRecord, NamespaceState
+from registry.core.state import NamespaceState
 from registry.kernel.errors import FieldhouseError
 from registry.ports import SketchMaker, Transaction
 from registry.service.context import Context
 from registry.service.publishing import elsewhere
 
+# Of the features whose values may be like these so many are compared, the likeliest first.
+CANDIDATES = 32
 _SAID = ("duplicate", "near-duplicate")
 _Candidate = tuple[KnownFeature, ValueSketch]
 
@@ -68,13 +70,11 @@ def value_matches(
         return ValueReport()
     known = elsewhere(context, transaction, state, service_refs(compiled))
     after = publish(apply_plan(planned, compiled, state, context.clock(), known), context.clock())
-    records = {f"{n}/{r.ref}": (n, r) for n, r in transaction.live_features()}
     report = ValueReport()
     beside: list[_Candidate] = []
     for sketch in _sketches(context.sketches, after, fresh, report.unread):
         feature = compiled.features[sketch.ref.split("@")[0]]
-        registered = _registered(sketch, transaction, records)
-        others = chain(registered, beside, _proposed(sketch, transaction))
+        others = chain(_registered(sketch, transaction), beside, _proposed(sketch, transaction))
         match = _best_match(compiled.namespace, feature, sketch, others)
         if match is not None:
             report.matches.append(match)
@@ -83,13 +83,9 @@ def value_matches(
     return report
 
 
-def _registered(
-    sketch: ValueSketch, transaction: Transaction, records: Mapping[str, tuple[str, FeatureRecord]]
-) -> Iterator[_Candidate]:
-    for namespace, other in transaction.sketches(sketch.entity):
-        found = records.get(f"{namespace}/{other.ref}")
-        if found is not None:
-            yield known_feature(*found), other
+def _registered(sketch: ValueSketch, transaction: Transaction) -> Iterator[_Candidate]:
+    for namespace, record, other in transaction.value_candidates(sketch, CANDIDATES):
+        yield known_feature(namespace, record), other
 
 
 def _proposed(sketch: ValueSketch, transaction: Transaction) -> Iterator[_Candidate]:
@@ -117,13 +113,12 @@ def _sketches(
 def _best_match(
     namespace: str, feature: CompiledFeature, sketch: ValueSketch, others: Iterable[_Candidate]
 ) -> ValueMatch | None:
-    shape = set_facets_apart(dict(feature.facets).get("expression", "")).shape
     best: tuple[tuple[bool, bool, float], KnownFeature, ValueSketch, ValueEvidence] | None = None
     for known, other in others:
         if known.definition_key == feature.definition_key or _same(known, namespace, feature):
             continue
         values = compare(other, sketch)
-        judgement = _judgement(shape, known, values)
+        judgement = _judgement(feature, known, values)
         if values is None or judgement.verdict not in _SAID:
             continue
         rank = (judgement.verdict == "duplicate", not known.proposal, values.share)
@@ -132,7 +127,7 @@ def _best_match(
     if best is None:
         return None
     _, known, other, values = best
-    judgement = _judgement(shape, known, values)
+    judgement = _judgement(feature, known, values)
     judgement = replace(judgement, more=stands_behind(other, sketch, values))
     return ValueMatch(feature, known, judgement, examples_of(other, sketch, values))
 
@@ -141,9 +136,16 @@ def _same(known: KnownFeature, namespace: str, feature: CompiledFeature) -> bool
     return known.ref.split("@")[0] == f"{namespace}/{feature.ref}"
 
 
-def _judgement(shape: str, known: KnownFeature, values: ValueEvidence | None) -> Judgement:
-    theirs = set_facets_apart(known.expression).shape
-    return judge_pair(same_definition=False, same_shape=theirs == shape, values=values)
+def _judgement(
+    feature: CompiledFeature, known: KnownFeature, values: ValueEvidence | None
+) -> Judgement:
+    judged = judge_pair(same_definition=False, same_shape=False, values=values)
+    if judged.verdict != "near-duplicate":  # only then does it matter whether it is a variant
+        return judged
+    differing = variant_by(known.expression, dict(feature.facets).get("expression", ""))
+    return judge_pair(
+        same_definition=False, same_shape=bool(differing), facets=differing, values=values
+    )
 
 
 def refresh_sketches(
@@ -163,14 +165,19 @@ def refresh_sketches(
 
 def alike_pairs(context: Context, entities: Iterable[str]) -> Sequence[AlikePair]:
     """Pairs of registered features whose values are alike, by what is kept of them."""
-    found: list[AlikePair] = []
+    found: dict[tuple[str, str], AlikePair] = {}
     with context.store.read() as transaction:
         for entity in sorted(set(entities)):
-            sketches = [(f"{n}/{s.ref}", s) for n, s in transaction.sketches(entity)]
-            for place, (left, one) in enumerate(sketches):
-                for right, other in sketches[place + 1 :]:
-                    values = compare(one, other)
-                    judged = judge_pair(same_definition=False, same_shape=False, values=values)
-                    if judged.verdict in _SAID:
-                        found.append(AlikePair(left, right, judged.verdict, judged.why))
-    return sorted(found, key=lambda pair: (pair.verdict, pair.left, pair.right))
+            for namespace, sketch in list(transaction.sketches(entity)):
+                left = f"{namespace}/{sketch.ref}"
+                for theirs, record, other in transaction.value_candidates(sketch, CANDIDATES):
+                    right = f"{theirs}/{record.ref}"
+                    pair = (left, right) if left < right else (right, left)
+                    if left != right and pair not in found:
+                        sides = (sketch, other) if left < right else (other, sketch)
+                        judged = judge_pair(
+                            same_definition=False, same_shape=False, values=compare(*sides)
+                        )
+                        found[pair] = AlikePair(*pair, judged.verdict, judged.why)
+    said = (pair for pair in found.values() if pair.verdict in _SAID)
+    return sorted(said, key=lambda pair: (pair.verdict, pair.left, pair.right))

@@ -69,6 +69,26 @@ def duplicate_in_review(evidence: Evidence) -> Iterable[Hit]:
 
 
 @rule(
+    "definition-close",
+    "cosmetic",
+    "notice",
+    "A definition that is a window or a filter away may be what its author was looking for.",
+)
+def definition_close(evidence: Evidence) -> Iterable[Hit]:
+    """Advice alone, and none where values or definitions say more."""
+    said = {match.feature.ref for match in evidence.duplicates}
+    said |= {match.feature.ref for match in evidence.alike}
+    for found in evidence.near:
+        if found.feature.ref not in said:
+            other = found.other
+            owner = f"owner {other.owner or 'unknown'}"
+            name = f"{evidence.compiled.namespace}/{found.feature.ref}"
+            message = f"{name} is close to {other.ref} ({other.state}, {owner}): {found.why}"
+            hint = f"look whether {other.ref} will do; nothing has to be answered"
+            yield Hit(found.feature.ref, message, hint, found.feature.location)
+
+
+@rule(
     "values-not-compared",
     "cosmetic",
     "notice",

@@ -7,7 +7,8 @@ from datetime import datetime
 from registry.core.changes import Change, Plan
 from registry.core.compiled import Compiled
 from registry.core.definitions import NOWHERE, Location
-from registry.core.duplication import Duplicate, ValueMatch
+from registry.core.duplication import Duplicate, NearMatch, ValueMatch
+from registry.core.evidence import CheckResult
 from registry.core.findings import Severity, Strictness
 from registry.core.published import Published
 from registry.core.readers import Reader, Readers
@@ -39,6 +40,7 @@ class Evidence:
     duplicates: tuple[Duplicate, ...] = ()
     alike: tuple[ValueMatch, ...] = ()
     their_readers: Readers = field(default_factory=dict)
+    near: tuple[NearMatch, ...] = ()
     answers: Mapping[Keys, Answer] = field(default_factory=dict)
     unread: tuple[tuple[str, str], ...] = ()
     unmet: tuple[tuple[str, str], ...] = ()

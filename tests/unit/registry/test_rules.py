@@ -226,6 +226,7 @@ TESTED_BELOW = {
     "duplicate-in-review",
     "retired-name-reused",
     "service-uses-quarantined",
+    "definition-close",
 }
 
 
