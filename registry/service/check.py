@@ -16,9 +16,8 @@ from registry.core.state import NamespaceState
 from registry.kernel.errors import Refused
 from registry.ports import SampleChecker, Transaction
 from registry.service.alike import value_matches
-from registry.service.evidence import stored_results
-from registry.service.near import near_matches
 from registry.service.context import Context
+from registry.service.near import near_matches
 from registry.service.outcome import before_and_after
 from registry.service.outcome import unmet as unmet_on_samples
 from registry.service.publishing import elsewhere
@@ -120,18 +119,18 @@ def _evidence(
 
 def _judged(context: Context, evidence: Evidence, transaction: Transaction) -> Checked:
     repeated = tuple(_duplicates(evidence.compiled, evidence.plan, transaction))
+    near = near_matches(evidence.compiled, evidence.plan, transaction)
     matches: list[Duplicate | ValueMatch] = [*repeated, *evidence.alike]
     pairs = [(m.feature.definition_key, m.other.definition_key) for m in matches]
     whole = replace(
         evidence,
         duplicates=repeated,
-    near = near_matches(evidence.compiled, evidence.plan, transaction)
+        near=tuple(near),
         their_readers=_their_readers(evidence, [m.other for m in matches], transaction),
         answers=transaction.answers(pairs),
     )
     findings = judge(whole, context.severities, context.waivers)
     return Checked(evidence.plan, findings, repeated)
-        near=tuple(near),
 
 
 def _their_readers(

@@ -8,7 +8,6 @@ from registry.core.changes import Change, Plan
 from registry.core.compiled import Compiled
 from registry.core.definitions import NOWHERE, Location
 from registry.core.duplication import Duplicate, NearMatch, ValueMatch
-from registry.core.evidence import CheckResult
 from registry.core.findings import Severity, Strictness
 from registry.core.published import Published
 from registry.core.readers import Reader, Readers
@@ -39,8 +38,8 @@ class Evidence:
     tables: TableColumns | None = None
     duplicates: tuple[Duplicate, ...] = ()
     alike: tuple[ValueMatch, ...] = ()
-    their_readers: Readers = field(default_factory=dict)
     near: tuple[NearMatch, ...] = ()
+    their_readers: Readers = field(default_factory=dict)
     answers: Mapping[Keys, Answer] = field(default_factory=dict)
     unread: tuple[tuple[str, str], ...] = ()
     unmet: tuple[tuple[str, str], ...] = ()

@@ -224,9 +224,9 @@ TESTED_BELOW = {
     "duplicate-values",
     "near-duplicate",
     "duplicate-in-review",
+    "definition-close",
     "retired-name-reused",
     "service-uses-quarantined",
-    "definition-close",
 }
 
 
