@@ -111,6 +111,10 @@ class DatasetBook(Protocol):
 
     def all(self) -> Sequence[DatasetRecord]: ...
 
+    def remove(self, name: str, actor: str, reason: str) -> None:
+        """Take a set off the list, with an audit event. Raises `NotFound`."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:

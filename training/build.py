@@ -12,7 +12,7 @@ from registry.core.published import Published
 from registry.kernel.clock import Clock
 from registry.kernel.errors import Conflict, Refused
 from registry.kernel.progress import progress
-from registry.ports import Registry
+from registry.ports import Principal, Registry
 from training.checks import Limits
 from training.dataset import TrainingSet
 from training.describe import Describing
@@ -30,6 +30,7 @@ from training.quality import (
 )
 from training.recipe import Recipe, make_recipe
 from training.record import Circumstances, manifest_of, record_of
+from training.removal import remove_set
 from training.request import Options, make_spec
 from training.revision import code_revision
 from training.sources import KeptSource, keep_sources, pin_kept
@@ -117,6 +118,10 @@ class Training:
     def collect(self, dry_run: bool = False) -> Garbage:
         """Remove snapshots that no set refers to; see `training.garbage.collect`."""
         return collect((self.datasets, self.quarantine), self.snapshots, dry_run)
+
+    def remove(self, name: str, principal: Principal, reason: str) -> None:
+        """Remove a set for good; see `training.removal.remove_set`."""
+        remove_set(name, self.registry, self.datasets, self.quarantine, principal, reason)
 
     def quality_of(self, name: str) -> TrainingSet:
         """The set of that name, else the one in quarantine."""

@@ -22,14 +22,17 @@ from warehouse.engines.duckdb_sqlalchemy import TABLE
 from warehouse.quality_report import QualityResult, arguments_of
 
 _one_at_a_time = threading.Lock()  # Great Expectations keeps its project in a global
+_PLACE = "place"
 _LONGEST_OBSERVATION = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An outcome, and whether it says that this way of looking cannot run such an expectation."""
+    """An outcome, whether running it raised an error, and whether that says that this way of
+    looking cannot run such an expectation."""
 
     result: QualityResult
+    raised: bool = False
     impossible: bool = False
 
 
@@ -39,7 +42,7 @@ def on_database(url: str, expectations: Sequence[Expectation]) -> list[Answer]:
         source = project.data_sources.add_sql("lent", connection_string=url)
         asset = source.add_table_asset(TABLE, table_name=TABLE)
         batch = asset.add_batch_definition_whole_table("whole").get_batch()
-        return [_run(batch, expectation) for expectation in expectations]
+        return _run_all(batch, expectations)
 
 
 def on_frame(frame: Any, expectations: Sequence[Expectation]) -> list[Answer]:
@@ -47,17 +50,40 @@ def on_frame(frame: Any, expectations: Sequence[Expectation]) -> list[Answer]:
     with _project() as project:
         asset = project.data_sources.add_pandas("frame").add_dataframe_asset("frame")
         batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
-        return [_run(batch, expectation) for expectation in expectations]
+        return _run_all(batch, expectations)
+
+
+def _run_all(batch: Any, expectations: Sequence[Expectation]) -> list[Answer]:
+    """All at once, so that they share their queries; what could not be run, alone once more, since
+    one that fails takes down those that it shares a query with."""
+    from great_expectations import ExpectationSuite
+
+    suite = ExpectationSuite(name="all")
+    # Not through `add_expectation`, which refuses one that two views ask for alike.
+    suite.expectations = [_expectation(one, place) for place, one in enumerate(expectations)]
+    found: dict[int, Answer] = {}
+    for outcome in batch.validate(suite, result_format="SUMMARY").results:
+        place = outcome.expectation_config.meta[_PLACE]
+        found[place] = _answer(expectations[place], outcome.to_json_dict())
+    return [
+        found[place] if place in found and not found[place].raised else _run(batch, one)
+        for place, one in enumerate(expectations)
+    ]
 
 
 def _run(batch: Any, expectation: Expectation) -> Answer:
-    outcome = batch.validate(_expectation(expectation), result_format="SUMMARY").to_json_dict()
+    outcome = batch.validate(_expectation(expectation), result_format="SUMMARY")
+    return _answer(expectation, outcome.to_json_dict())
+
+
+def _answer(expectation: Expectation, outcome: Mapping[str, Any]) -> Answer:
     raised = _exception(outcome.get("exception_info") or {})
     missing = "does not exist" in raised and "column" in raised
-    return Answer(_result(expectation, outcome, raised), bool(raised) and not missing)
+    result = _result(expectation, outcome, raised)
+    return Answer(result, bool(raised), bool(raised) and not missing)
 
 
-def _expectation(expectation: Expectation) -> Any:
+def _expectation(expectation: Expectation, place: int = 0) -> Any:
     from great_expectations.expectations.registry import (
         get_expectation_impl,
         list_registered_expectation_implementations,
@@ -70,7 +96,9 @@ def _expectation(expectation: Expectation) -> Any:
             f"Great Expectations knows no {expectation.kind!r}", f"nearest: {near}" if near else ""
         )
     try:
-        return get_expectation_impl(expectation.kind)(**arguments_of(expectation))
+        made = get_expectation_impl(expectation.kind)(**arguments_of(expectation))
+        made.meta = {**(made.meta or {}), _PLACE: place}
+        return made
     except (ValueError, TypeError) as error:  # pydantic's errors are ValueErrors
         raise Invalid(
             f"{expectation.kind} does not take {expectation.arguments}", _one_line(str(error))

@@ -60,6 +60,9 @@ class InMemoryDatasets:
     def all(self) -> Sequence[DatasetRecord]:
         return tuple(self._records.values())
 
+    def remove(self, name: str, actor: str, reason: str) -> None:
+        del self._records[self.get(name).name]
+
 
 class InMemoryModels:
     """A `ModelBook` in dicts; `events` lists (actor, action, name, version, reason)."""

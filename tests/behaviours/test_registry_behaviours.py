@@ -299,6 +299,15 @@ def test_a_training_set_keeps_its_name_for_ever(registry: SqlRegistry) -> None:
         registry.datasets.get("frist")
 
 
+def test_a_training_set_that_is_removed_is_listed_no_more(registry: SqlRegistry) -> None:
+    record = DatasetRecord("first", "sha256:1", NOON, "ada", 5, ("delays:mean_delay@1",), "here")
+    registry.datasets.add(record)
+    registry.datasets.remove("first", "grace", "asked to be forgotten")
+    assert registry.datasets.all() == []
+    with pytest.raises(NotFound):
+        registry.datasets.remove("first", "grace", "again")
+
+
 def test_a_training_set_reads_its_features(registry: SqlRegistry) -> None:
     landed(registry, compiled(view()))
     registry.datasets.add(

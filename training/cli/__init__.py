@@ -2,9 +2,9 @@
 
 from training.cli.group import dataset
 from training.cli.looking import diff, explain, list_sets, quality, show, verify
-from training.cli.making import build, export, gc, join
+from training.cli.making import build, export, gc, join, remove
 
 __all__ = ["dataset"]
 
-for _command in (build, join, list_sets, show, quality, verify, explain, diff, export, gc):
+for _command in (build, join, list_sets, show, quality, verify, explain, diff, export, remove, gc):
     dataset.add_command(_command)

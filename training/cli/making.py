@@ -1,4 +1,4 @@
-"""Commands that make or remove files: build, export, gc."""
+"""Commands that make or remove files: build, join, export, remove, gc."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from registry.cli.session import token_option
 from registry.kernel.errors import Misuse
 from registry.kernel.output import Output, with_output
 from training.cli.group import training_here
@@ -149,6 +150,31 @@ def gc(out: Output, dry_run: bool) -> None:
 
     found = training_here().collect(dry_run)
     out.data(found, garbage_text(found))
+
+
+@click.command()
+@click.argument("name")
+@click.option("--reason", required=True, help="Why; the audit keeps it.")
+@token_option
+@with_output
+def remove(out: Output, name: str, reason: str, token: str | None) -> None:
+    """Remove a training set for good. Refused while a model was trained on it.
+
+    Takes a person with role steward. Its snapshots go with the next `fieldhouse dataset gc`.
+
+    \b
+    Example:
+      fieldhouse dataset remove alarms --reason "the customer asked to be forgotten"
+    """
+    from registry.bootstrap import open_registry
+    from registry.cli.session import principal_here, project_settings
+    from training.bootstrap import open_training
+
+    settings = project_settings()
+    registry = open_registry(settings)
+    principal = principal_here(registry, settings, token, "steward")
+    open_training(settings, registry).remove(name, principal, reason)
+    out.data({"removed": name}, f"removed {name}; fieldhouse dataset gc frees its snapshots")
 
 
 def _options(given: dict[str, Any]) -> "Options":

@@ -73,14 +73,24 @@ class SqlDatasets:
                     body=to_text(record),
                 )
             )
-            append_events(connection, [self._event(record)])
+            append_events(connection, [self._event(record, "built", record.created_by)])
 
-    def _event(self, record: DatasetRecord) -> Event:
+    def remove(self, name: str, actor: str, reason: str) -> None:
+        record = self.get(name)
+        c = t.dataset.c
+        with self._database.write() as connection:
+            connection.execute(
+                sa.delete(t.dataset).where(c.namespace == self._namespace, c.name == name)
+            )
+            append_events(connection, [self._event(record, "removed", actor, reason)])
+
+    def _event(self, record: DatasetRecord, what: str, actor: str, reason: str = "") -> Event:
         return Event(
             at=self._clock(),
-            actor=record.created_by,
-            action="dataset:built",
+            actor=actor,
+            action=f"dataset:{what}",
             subject=record.name,
+            reason=reason,
             namespace=self._namespace,
             detail={"manifest": record.manifest_digest, "rows": record.rows},
         )
