@@ -19,6 +19,7 @@ from registry.core.similarity.relations import (
     Relation,
     RelationName,
     close,
+    go_together,
     independent,
     of_categories,
     of_numbers,
@@ -36,6 +37,8 @@ MIN_INDEPENDENT = 32
 NEAR_TOTAL = 0.995
 # Of pairs where not both are at their commonest value: zeros that agree prove little.
 NEAR_TOTAL_TELLING = 0.98
+# A copy that comes later is the same numbers, but for a few that were summed in another order.
+MAX_NOISE = 0.5
 MAX_SHIFT = timedelta(days=62)
 SHIFTS_TRIED = 16
 MAX_WORDS, MAX_WORD = 32, 60
@@ -135,7 +138,8 @@ def compare(left: ValueSketch, right: ValueSketch) -> ValueEvidence | None:
         return None
     if "category" in (left.kind, right.kind):
         return aligned.strongest(of_categories(*aligned.both_known))
-    found = aligned.strongest(of_numbers(*aligned.both_known))
+    x, y = aligned.both_known
+    found = aligned.strongest(of_numbers(x, y) if go_together(x, y) else iter(()))
     if found.relation == "monotone" and (only_rises(aligned.a) or only_rises(aligned.b)):
         found = replace(found, relation="none")
     return found if found.relation != "none" else _shifted(aligned) or found
@@ -242,10 +246,16 @@ def _shifted(aligned: _Aligned) -> ValueEvidence | None:
 
 
 def _later(aligned: _Aligned, rows: list[int], others: list[int]) -> ValueEvidence | None:
+    early, late = aligned.a[rows], aligned.b[others]
+    if np.count_nonzero(early == late) < MIN_PAIRS * MAX_NOISE:
+        return None
     times = tuple(aligned.anchors[row] for row in rows)
-    moved = _Aligned(aligned.a[rows], aligned.b[others], times)
+    moved = _Aligned(early, late, times)
     x, y = moved.both_known
     if len(x) < MIN_PAIRS:
         return None
-    found = moved.strongest(iter([Relation("shifted", close(x, y))]))
+    fits = close(x, y)
+    if fits.mean() < NEAR_TOTAL:  # as nearly always: the evidence is not worth counting
+        return None
+    found = moved.strongest(iter([Relation("shifted", fits)]))
     return found if found.relation != "none" else None
