@@ -103,7 +103,8 @@ def _made(
     from registry.service.preview import broken_expectations, preview, value_diffs
 
     assert proposed.repository is not None
-    seen = preview(registry.context, compile_here(settings, proposed.repository))
+    compiled = compile_here(settings, proposed.repository)
+    seen = preview(registry.context, compiled, with_values=seconds > 0)
     ports = _ports(settings, seen, seconds)
     compare = ports.values(settings) if ports.values is not None else None
     test = ports.expectations(settings) if ports.expectations is not None else None

@@ -1,5 +1,6 @@
 """`proposals`: what has been put forward, and what it still takes."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -61,10 +62,13 @@ def show(digest: str, out: Output) -> None:
     """
     from registry.cli.session import open_here, project_settings
     from registry.service.propose import standing
+    from registry.service.questions import findings_now
 
     registry = open_here(project_settings())
     with registry.context.store.read() as transaction:
         stands = standing(registry.context, transaction, transaction.proposal(digest))
+        findings = findings_now(registry.context, transaction, stands.proposal.findings)
+    stands = replace(stands, proposal=replace(stands.proposal, findings=findings))
     out.data(_document(stands), _text(stands))
 
 
@@ -81,6 +85,7 @@ def _document(stands: "Standing") -> dict[str, object]:
         "commit": proposal.commit,
         "needs": [str(need) for need in stands.needs],
         "missing": [str(lack) for lack in stands.lacks],
+        "questions": plain(stands.questions),
         "approvals": plain(stands.approvals),
         "plan": plain(proposal.plan),
         "findings": plain(proposal.findings),
@@ -101,6 +106,6 @@ def _text(stands: "Standing") -> str:
             f"approved by {a.subject} at {format_instant(a.at)} {a.comment}"
             for a in stands.approvals
         ),
-        standing_text(stands.proposal.status, stands.missing, stands.lacks),
+        standing_text(stands.proposal.status, stands.missing, stands.lacks, stands.questions),
     ]
     return "\n".join(part for part in parts if part)

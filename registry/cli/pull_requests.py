@@ -87,7 +87,7 @@ def _event_options(function: Any) -> Any:
 @click.option(
     "--detailed-exitcode",
     is_flag=True,
-    help="Exit 0 when no approval is missing, 3 when one is, 1 for refused.",
+    help="Exit 0 when no approval or answer is missing, 3 when one is, 1 for refused.",
 )
 @token_option
 @with_output
@@ -128,7 +128,7 @@ def record(
         out.data({"status": "unchanged"}, "no definition changes")
         return
     out.data(*_told(recorded))
-    if detailed_exitcode and recorded.standing.lacks:
+    if detailed_exitcode and not recorded.standing.settled:
         click.get_current_context().exit(3)
 
 
@@ -177,6 +177,7 @@ def _told(recorded: "Recorded") -> tuple[dict[str, Any], str]:
         "digest": stands.proposal.digest,
         "status": stands.proposal.status,
         "missing": [str(lack) for lack in stands.lacks],
+        "questions": plain(stands.questions),
         "approvals": [a.subject for a in stands.approvals],
         "ignored": plain(recorded.ignored),
     }
@@ -184,7 +185,7 @@ def _told(recorded: "Recorded") -> tuple[dict[str, Any], str]:
     text = "\n".join(
         [
             stands.proposal.digest,
-            standing_text(stands.proposal.status, stands.missing, stands.lacks),
+            standing_text(stands.proposal.status, stands.missing, stands.lacks, stands.questions),
             *ignored,
         ]
     )

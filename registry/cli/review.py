@@ -47,7 +47,7 @@ def propose(folder: Path | None, reason: str, token: str | None, out: Output) ->
         out.say(findings_text(failed.checked.findings))
         raise
     proposal = stands.proposal
-    said = standing_text(proposal.status, stands.missing, stands.lacks)
+    said = standing_text(proposal.status, stands.missing, stands.lacks, stands.questions)
     out.data(
         {**_facts(stands), "plan": plain(proposal.plan)},
         f"{proposal.digest}\n{summary(proposal.plan)}\n{said}",
@@ -76,7 +76,10 @@ def approve(digest: str, comment: str, token: str | None, out: Output) -> None:
     registry = open_here(settings)
     principal = principal_here(registry, settings, token)
     stands = consent(registry.context, digest, principal, comment)
-    out.data(_facts(stands), standing_text(stands.proposal.status, stands.missing, stands.lacks))
+    out.data(
+        _facts(stands),
+        standing_text(stands.proposal.status, stands.missing, stands.lacks, stands.questions),
+    )
 
 
 @click.command()
@@ -161,4 +164,5 @@ def _facts(stands: "Standing") -> dict[str, object]:
         "status": stands.proposal.status,
         "missing_approvals": stands.missing,
         "missing": [str(lack) for lack in stands.lacks],
+        "questions": plain(stands.questions),
     }

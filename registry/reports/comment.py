@@ -13,6 +13,7 @@ from registry.core.pull_requests import Ignored
 from registry.core.value_diff import ValueDiff, bars
 from registry.kernel.canonical import short
 from registry.kernel.clock import format_instant
+from registry.reports.likeness import cut, likeness_markdown
 from registry.reports.markup import code, plain
 from registry.reports.sentences import sentences
 from registry.reports.text import difference_text
@@ -72,18 +73,30 @@ def _title(comment: Comment) -> str:
         return "### Features: nothing changes"
     if _errors(comment):
         return "### Features: refused as they stand"
+    if any(finding.asks for finding in comment.findings):
+        return "### Features: a question waits for its answer"
     return "### Features: " + ("consent is missing" if comment.lacks else "ready to merge")
 
 
 def _missing(comment: Comment) -> str:
     """What stands between this commit and a merge, each a box to tick."""
     lines = [f"- {ICONS['error']} {_finding(f)}" for f in _errors(comment)]
+    lines += [f"- [ ] {_question(f)}" for f in comment.findings if f.asks]
     lines += [f"- [ ] {_lack(group)}" for group in by_givers(comment.lacks)]
     lines += [f"- [x] approved by {code(a.subject)}" for a in comment.approvals]
     lines += [
         f"- a review of {code(i.login)} does not count: {plain(i.why)}" for i in comment.ignored
     ]
     return "\n".join(["**Before it can merge**", "", *_capped(lines, 20)]) if lines else ""
+
+
+def _question(finding: Finding) -> str:
+    """A question that a reviewer answers; its evidence is folded below."""
+    likeness = finding.likeness
+    assert likeness is not None, "only a look-alike asks"
+    open_still = likeness.answer is not None
+    also = f" The answer was {plain(cut(str(likeness.answer)))}." if open_still else ""
+    return f"an answer: {plain(likeness.headline)}; what is it to that?{also}"
 
 
 def _lack(group: tuple[Lack, ...]) -> str:
@@ -152,7 +165,11 @@ def _folded(comment: Comment) -> Iterator[str]:
     if comment.broken:
         lines = [f"- {plain(sentence)}" for sentence in comment.broken]
         yield _fold(f"{_count(len(lines), 'expectation')} not met by a sample", lines)
-    others = [f for f in comment.findings if f.severity != "error"]
+    alike = [f for f in comment.findings if f.likeness is not None]
+    if alike:
+        lines = [line for finding in alike for line in _alike(finding)]
+        yield _fold(f"{_count(len(alike), 'feature')} that exist already, or nearly", lines)
+    others = [f for f in comment.findings if f.severity != "error" and f.likeness is None]
     if others:
         lines = [f"- {ICONS[f.severity]} {_finding(f)}" for f in others]
         yield _fold(f"{_count(len(lines), 'finding')} to look at", lines)
@@ -208,7 +225,18 @@ def _finding(finding: Finding) -> str:
     where = f" ({code(f'{place.file}:{place.line}')})" if place.file else ""
     reaches = f" Reaches {', '.join(map(plain, finding.hits))}." if finding.hits else ""
     hint = f" *{plain(finding.hint)}.*" if finding.hint else ""
-    return f"**{plain(finding.rule)}**{where}: {plain(finding.message)}.{reaches}{hint}"
+    message = finding.message if finding.likeness is None else finding.likeness.headline
+    return f"**{plain(finding.rule)}**{where}: {plain(message)}.{reaches}{hint}"
+
+
+def _alike(finding: Finding) -> Iterator[str]:
+    """A look-alike with all its evidence."""
+    likeness = finding.likeness
+    assert likeness is not None
+    yield f"#### {plain(likeness.headline)}"
+    yield ""
+    yield from likeness_markdown(likeness)
+    yield ""
 
 
 def _change(change: Change) -> Iterator[str]:

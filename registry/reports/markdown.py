@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from registry.core.changes import Change, Plan
 from registry.core.findings import Finding
+from registry.reports.likeness import likeness_markdown
 from registry.reports.markup import plain
 from registry.reports.text import MARKS, counts_text, difference_text, summary
 
@@ -15,17 +16,30 @@ def report_markdown(plan: Plan, findings: Sequence[Finding]) -> str:
     blocked = any(f.severity == "error" for f in findings)
     verdict = "refused" if blocked else "no objection" if plan.changes else "no changes"
     lines = [f"### Feature plan: {verdict}", "", f"{summary(plan)}. {counts_text(findings)}.", ""]
-    lines += [_finding_line(finding) for finding in findings]
+    lines += [line for finding in findings for line in _finding_lines(finding)]
     lines += ["", "<details><summary>All changes</summary>", ""]
     lines += [line for change in plan.changes for line in _change_lines(change)]
     return "\n".join([*lines, "", "</details>", "", f"Plan `{plan.digest}`", ""])
+
+
+def _finding_lines(finding: Finding) -> Iterable[str]:
+    yield _finding_line(finding)
+    if finding.likeness is not None:
+        yield ""
+        yield "  <details><summary>evidence</summary>"
+        yield ""
+        yield from (f"  {line}" for line in likeness_markdown(finding.likeness))
+        yield ""
+        yield "  </details>"
+        yield ""
 
 
 def _finding_line(finding: Finding) -> str:
     where = f" ({finding.location.file}:{finding.location.line})" if finding.location.file else ""
     reaches = f" Reaches {', '.join(finding.hits)}." if finding.hits else ""
     hint = f" *{plain(finding.hint)}.*" if finding.hint else ""
-    said = plain(finding.message)
+    likeness = finding.likeness
+    said = plain(likeness.headline if likeness is not None else finding.message)
     return f"- {ICONS[finding.severity]} **{finding.rule}**{where}: {said}.{reaches}{hint}"
 
 

@@ -5,7 +5,10 @@ from collections.abc import Iterable, Sequence
 from registry.core.changes import Change, Difference, Plan
 from registry.core.findings import Finding
 from registry.core.policy import Lack, by_givers, lack_text
+from registry.core.questions import question_text
+from registry.core.similarity.likeness import Likeness
 from registry.kernel.canonical import short
+from registry.reports.likeness import likeness_lines
 
 MARKS = {"add": "+", "change": "~", "remove": "-", "move": ">"}
 SEVERITY_MARKS = {"error": "✗", "warning": "!", "notice": "·"}
@@ -47,10 +50,15 @@ def difference_text(difference: Difference) -> str:
     return f"{difference.facet}: {before} → {after}"
 
 
-def standing_text(status: str, missing: int, lacks: Iterable[Lack]) -> str:
-    """`checked; approvals missing: 1`, and below it which, and who can give it."""
+def standing_text(
+    status: str, missing: int, lacks: Iterable[Lack], questions: Sequence[Likeness] = ()
+) -> str:
+    """`checked; approvals missing: 1`, and below it which, who can give it, and open questions."""
+    first = f"{status}; approvals missing: {missing}"
+    asked = f"; questions open: {len(questions)}" if questions else ""
     lines = [f"  missing: {lack_text(group)}" for group in by_givers(lacks)]
-    return "\n".join([f"{status}; approvals missing: {missing}", *lines])
+    lines += [f"  question: {question_text(q)}\n    {q.command}" for q in questions]
+    return "\n".join([f"{first}{asked}", *lines])
 
 
 def findings_text(findings: Sequence[Finding]) -> str:
@@ -61,11 +69,21 @@ def findings_text(findings: Sequence[Finding]) -> str:
 def _finding_lines(finding: Finding) -> Iterable[str]:
     where = f"{finding.location.file}:{finding.location.line}: " if finding.location.file else ""
     mark = SEVERITY_MARKS[finding.severity]
-    yield f"{mark} {finding.severity} [{finding.rule}] {where}{finding.message}"
+    likeness = finding.likeness
+    said = likeness.headline or finding.message if likeness is not None else finding.message
+    yield f"{mark} {finding.severity} [{finding.rule}] {where}{said}{_accepted(finding)}"
+    if likeness is not None:
+        yield from (f"  {line}" for line in likeness_lines(likeness))
     if finding.hits:
         yield f"    reaches {', '.join(finding.hits)}"
-    if finding.hint and finding.severity != "notice":
+    if finding.hint and finding.severity != "notice" and not finding.asks:
         yield f"    → {finding.hint}"
+
+
+def _accepted(finding: Finding) -> str:
+    """What a waiver adds to the message: it stands at its end, in brackets."""
+    waived = finding.message.rpartition(" (waived by ")
+    return f" (waived by {waived[2]}" if finding.likeness is not None and waived[1] else ""
 
 
 def counts_text(findings: Sequence[Finding]) -> str:

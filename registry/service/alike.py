@@ -139,12 +139,17 @@ def _same(known: KnownFeature, namespace: str, feature: CompiledFeature) -> bool
 def _judgement(
     feature: CompiledFeature, known: KnownFeature, values: ValueEvidence | None
 ) -> Judgement:
-    judged = judge_pair(same_definition=False, same_shape=False, values=values)
+    names = (feature.ref, known.ref.partition("/")[2].partition("@")[0])
+    judged = judge_pair(same_definition=False, same_shape=False, values=values, names=names)
     if judged.verdict != "near-duplicate":  # only then does it matter whether it is a variant
         return judged
     differing = variant_by(known.expression, dict(feature.facets).get("expression", ""))
     return judge_pair(
-        same_definition=False, same_shape=bool(differing), facets=differing, values=values
+        same_definition=False,
+        same_shape=bool(differing),
+        facets=differing,
+        values=values,
+        names=names,
     )
 
 
@@ -176,7 +181,10 @@ def alike_pairs(context: Context, entities: Iterable[str]) -> Sequence[AlikePair
                     if left != right and pair not in found:
                         sides = (sketch, other) if left < right else (other, sketch)
                         judged = judge_pair(
-                            same_definition=False, same_shape=False, values=compare(*sides)
+                            same_definition=False,
+                            same_shape=False,
+                            values=compare(*sides),
+                            names=(pair[1], pair[0]),
                         )
                         found[pair] = AlikePair(*pair, judged.verdict, judged.why)
     said = (pair for pair in found.values() if pair.verdict in _SAID)

@@ -2,21 +2,23 @@
 applied. Changes nothing."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Thread
 from typing import TypeVar
 
 from registry.core.changes import Change
 from registry.core.compiled import Compiled, service_refs
+from registry.core.proposals import Proposal
 from registry.core.published import Published, PublishedView
 from registry.core.value_diff import ValueDiff
 from registry.kernel.errors import FieldhouseError
-from registry.ports import SampleChecker, ValueComparer
-from registry.service.check import Checked, check_against
+from registry.ports import SampleChecker, Transaction, ValueComparer
+from registry.service.check import Checked, check, check_against
 from registry.service.context import Context
 from registry.service.outcome import before_and_after, newest_line, touched_views
 from registry.service.propose import Standing, standing
 from registry.service.publishing import elsewhere
+from registry.service.questions import findings_now, still_asked
 
 T = TypeVar("T")
 
@@ -31,8 +33,12 @@ class Preview:
     after: Published
 
 
-def preview(context: Context, compiled: Compiled) -> Preview:
-    """Check the repository and work out what it would publish."""
+def preview(context: Context, compiled: Compiled, with_values: bool = False) -> Preview:
+    """Check the repository and work out what it would publish.
+
+    What values say of look-alikes is taken from the proposal of this plan; where there is none, as
+    when it was refused, they are compared now if `with_values`.
+    """
     with context.store.read() as transaction:
         state = transaction.state(compiled.namespace)
         checked = check_against(context, compiled, state, transaction)
@@ -40,9 +46,21 @@ def preview(context: Context, compiled: Compiled) -> Preview:
             p for p in transaction.pending(compiled.namespace) if p.digest == checked.plan.digest
         ]
         stands = standing(context, transaction, found[0]) if found else None
+        if found:
+            checked = _with_kept(context, transaction, checked, found[0])
+        elif with_values:
+            checked = check(context, compiled)
         known = elsewhere(context, transaction, state, service_refs(compiled))
     now = context.clock()
     return Preview(checked, stands, *before_and_after(compiled, state, checked.plan, now, known))
+
+
+def _with_kept(
+    context: Context, transaction: Transaction, checked: Checked, proposal: Proposal
+) -> Checked:
+    """The check by definitions, with what the proposal's own check found by values."""
+    findings = still_asked(proposal.findings, checked.findings)
+    return replace(checked, findings=findings_now(context, transaction, findings))
 
 
 def value_diffs(

@@ -13,6 +13,8 @@ from registry.ports import Transaction
 from registry.service.check import Checked
 from registry.service.context import Context
 
+UNREAD = "values-not-compared"
+
 
 def findings_now(
     context: Context, transaction: Transaction, findings: Sequence[Finding]
@@ -42,7 +44,9 @@ def still_asked(before: Sequence[Finding], now: Sequence[Finding]) -> tuple[Find
     """The findings of a new check of the same plan, and questions that only an earlier one asked:
     nobody is rid of one by proposing again from where values cannot be read."""
     asked = {f.likeness.keys for f in now if f.likeness is not None}
+    unread = {f.subject for f in now if f.rule == UNREAD}
     kept = [f for f in before if f.likeness is not None and f.likeness.keys not in asked]
+    kept += [f for f in before if f.rule == UNREAD and f.subject not in unread]
     return (*now, *kept)
 
 

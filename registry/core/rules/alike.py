@@ -139,12 +139,15 @@ def _hit(
     verb, hint = said
     name = f"{evidence.compiled.namespace}/{feature.ref}"
     keys = (feature.definition_key, other.definition_key)
+    owner = f"owner {other.owner or 'unknown'}"
+    headline = f"{name} {verb} {other.ref} ({other.state}, {owner})"
     likeness = Likeness(
         feature=name,
         other=other.ref,
         keys=keys,
         verdict=verdict,
         evidence=judged.evidence,
+        headline=headline,
         owner=other.owner,
         state=other.state,
         description=other.description,
@@ -153,6 +156,5 @@ def _hit(
         examples=examples,
         proposal=other.proposal,
     )
-    owner = f"owner {other.owner or 'unknown'}"
-    message = f"{name} {verb} {other.ref} ({other.state}, {owner}): {judged.why}"
+    message = f"{headline}: {judged.why}"
     return Hit(feature.ref, message, hint, feature.location, likeness=likeness)

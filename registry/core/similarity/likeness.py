@@ -58,6 +58,7 @@ class Likeness:
     """One feature beside another one that exists, or is proposed: all that it takes to decide.
 
     `feature` is `namespace/view:feature`, `other` a version of one, or what an open proposal adds;
+    `headline` says which two in a line, `evidence` why in a paragraph.
     `keys` are their definition keys. `readers` are the other one's; `proposal` is the digest of the
     open proposal that adds it, where one does.
     """
@@ -67,6 +68,7 @@ class Likeness:
     keys: Keys
     verdict: Verdict
     evidence: str
+    headline: str = ""
     owner: str = ""
     state: str = ""
     description: str = ""

@@ -13,6 +13,24 @@ if TYPE_CHECKING:  # numpy is for those who compare, not for those who read a ve
 Verdict = Literal["duplicate", "near-duplicate", "variant", "related", "distinct"]
 ANSWERS = ("reuse", "variant of", "supersedes", "distinct because")
 MIN_NULL_AGREEMENT = 0.98
+CLOSE = 1e-6
+# new = factor × old: what such a factor usually is.
+UNITS = (
+    (100.0, "hundredths for wholes"),
+    (0.01, "wholes for hundredths"),
+    (60.0, "minutes for hours, or seconds for minutes"),
+    (1 / 60, "hours for minutes, or minutes for seconds"),
+    (3600.0, "seconds for hours"),
+    (1 / 3600, "hours for seconds"),
+    (1000.0, "thousandths for wholes"),
+    (0.001, "wholes for thousandths"),
+    (1.8, "°F for °C"),
+    (1 / 1.8, "°C for °F"),
+    (1.609344, "kilometres for miles"),
+    (1 / 1.609344, "miles for kilometres"),
+    (-1.0, "the opposite sign"),
+)
+Names = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +55,13 @@ def judge_pair(
     facets: str = "",
     values: "ValueEvidence | None" = None,
     shared_words: int = 0,
+    names: Names = ("it", "the other"),
 ) -> Judgement:
-    """Decide about one pair. `facets` says how two of one shape differ."""
+    """Decide about one pair. `facets` says how two of one shape differ; `names` are the new one's
+    and the other's, for the sentence."""
     if same_definition:
         return Judgement("duplicate", "both are computed alike from the same columns")
-    by_values = _by_values(values)
+    by_values = _by_values(values, names)
     if by_values is not None and by_values.verdict == "duplicate":
         return by_values
     if same_shape:
@@ -53,22 +73,39 @@ def judge_pair(
     return Judgement("distinct", "nothing in common that counts")
 
 
-def _by_values(found: "ValueEvidence | None") -> Judgement | None:
+def _by_values(found: "ValueEvidence | None", names: Names) -> Judgement | None:
     if found is None or not found.telling or found.relation == "none":
         return None
-    said = f"{found.agreeing} of {found.pairs} (key, time) pairs"
+    counted = f"for {found.agreeing} of {found.pairs} (key, time) pairs"
     nulls_agree = found.null_agreement >= MIN_NULL_AGREEMENT
     if found.relation == "equal" and nulls_agree:
-        return Judgement("duplicate", f"values equal for {said}")
-    sentences = {
-        "equal": f"values equal for {said}, null at other keys",
-        "rounded": f"one is the other rounded, for {said}",
-        "affine": f"one is {found.slope:g} times the other plus {found.intercept:g}, for {said}",
-        "monotone": f"they rise and fall together for {said}",
-        "bijection": f"their categories go one to one for {said}",
-        "shifted": f"one is the other {_span(found.shift_seconds)} later, for {said}",
+        return Judgement("duplicate", f"values equal {counted}")
+    return Judgement("near-duplicate", f"{_relation(found, *names)}, {counted}")
+
+
+def _relation(found: "ValueEvidence", new: str, old: str) -> str:
+    """What the values of one are to those of the other, in a clause."""
+    if found.relation == "affine":
+        return formula(new, old, found.slope, found.intercept)
+    if found.relation == "shifted":
+        later, earlier = (new, old) if found.shift_seconds > 0 else (old, new)
+        return f"{later} is what {earlier} was {_span(found.shift_seconds)} before"
+    clauses = {
+        "equal": f"{new} equals {old} where both are known, and is null at other keys",
+        "rounded": f"{new} and {old} are one number, rounded on one side",
+        "monotone": f"{new} and {old} rise and fall together: a rank, a bucket or a curve",
+        "bijection": f"{new} and {old} name the same categories in two ways",
     }
-    return Judgement("near-duplicate", sentences[found.relation])
+    return clauses[found.relation]
+
+
+def formula(new: str, old: str, slope: float, intercept: float) -> str:
+    """`cents = 100 × euros + 1 (hundredths)`: with the units that the factor is known for."""
+    factor = f"{slope:.9g} × {old}" if abs(slope - 1) > CLOSE else old
+    sign = "+" if intercept > 0 else "−"
+    added = f" {sign} {abs(intercept):.9g}" if abs(intercept) > CLOSE else ""
+    known = next((name for known, name in UNITS if abs(slope / known - 1) < CLOSE), "")
+    return f"{new} = {factor}{added}{f' ({known})' if known else ''}"
 
 
 def _span(seconds: float) -> str:
