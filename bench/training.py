@@ -7,6 +7,7 @@ without it), FIELDHOUSE_BENCH_SIZES the sizes to run, FIELDHOUSE_BENCH_ROUNDS ho
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -24,6 +25,7 @@ FULL = Shape("full", 1_000_000, 5_000_000)
 SIZES = {
     "tenth": replace(FULL, name="tenth", spine=100_000, history=500_000, keys=10_000),
     "full": FULL,
+    "tenfold": replace(FULL, name="tenfold", spine=10_000_000, history=50_000_000, keys=1_000_000),
 }
 SHAPES = {
     "zipf": replace(SIZES["tenth"], name="zipf", skew="zipf"),
@@ -34,6 +36,7 @@ SHAPES = {
 }
 RIVALS = ("duckdb", "polars")
 SECONDS = 1_200
+MOST_BYTES = 20 << 30  # of address space, so that a rival that wants more ends alone
 
 
 def run() -> dict[str, Any]:
@@ -43,7 +46,7 @@ def run() -> dict[str, Any]:
     wanted = os.environ.get("FIELDHOUSE_BENCH_SIZES", "tenth,full,shapes,curves").split(",")
     found: dict[str, Any] = {"rounds": rounds, "load": os.getloadavg()[0]}
     for name in [name for name in wanted if name in SIZES]:
-        found[name] = _compare(SIZES[name], folder, ("ours", *RIVALS, "feast"), rounds)
+        found[name] = _compare(SIZES[name], folder, _contenders(name), rounds)
         _print(name, found[name])
     if "shapes" in wanted:
         for name, shape in SHAPES.items():
@@ -55,16 +58,24 @@ def run() -> dict[str, Any]:
     return found
 
 
+def _contenders(size: str) -> Sequence[str]:
+    """Feast has no memory for ten times the size; we have a second way that needs little."""
+    return ("ours", "stream", *RIVALS) if size == "tenfold" else ("ours", *RIVALS, "feast")
+
+
 def _compare(shape: Shape, folder: Path, who: Sequence[str], rounds: int) -> dict[str, Any]:
     """The median seconds and peak bytes of each contender, run in turn."""
     place = make(shape, folder)
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in who}
+    failed: dict[str, str] = {}
     for number in range(rounds):
         for name in who:
             if name == "feast" and (number > 0 or "FIELDHOUSE_BENCH_FEAST" not in os.environ):
                 continue  # Feast takes minutes: once is enough
             answer = _once(name, shape, place)
-            if answer is not None:
+            if isinstance(answer, str):
+                failed[name] = answer
+            else:
                 runs[name].append(answer)
     kept = {name: answers for name, answers in runs.items() if answers}
     agree = {(a["found"], round(a["sum"], 0)) for answers in kept.values() for a in answers}
@@ -72,19 +83,25 @@ def _compare(shape: Shape, folder: Path, who: Sequence[str], rounds: int) -> dic
         "spine": shape.spine,
         "history": shape.history,
         "medians": {name: _medians(answers) for name, answers in kept.items()},
+        "failed": failed,
         "same answer": len(agree) == 1,
     }
 
 
-def _once(who: str, shape: Shape, place: Path) -> dict[str, Any] | None:
+def _once(who: str, shape: Shape, place: Path) -> dict[str, Any] | str:
+    """What a contender printed, or how it ended instead."""
     python = os.environ["FIELDHOUSE_BENCH_FEAST"] if who == "feast" else sys.executable
     command = [python, "-W", "ignore", "-m", "bench.training_contenders", who]
     command += [json.dumps(asdict(shape)), str(place)]
+    limit = ["prlimit", f"--as={MOST_BYTES}"] if shutil.which("prlimit") else []
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        print(f"   {who} did not end: {str(error)[-200:]}")
-        return None
+        done = subprocess.run(
+            [*limit, *command], capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"took more than {SECONDS} s"
+    if done.returncode:
+        return f"ended with {done.returncode}: {done.stderr.strip()[-200:]}"
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
 
@@ -105,6 +122,8 @@ def _print(name: str, result: dict[str, Any]) -> None:
         print(
             f"   {name:<6} {who:<7} {found['seconds']:8.2f} s {mib:8.0f} MiB; ours of it:", *shares
         )
+    for who, how in result["failed"].items():
+        print(f"   {name:<6} {who:<7} {how}")
     print(f"   {name:<6} all the same answer: {result['same answer']}")
 
 
@@ -124,7 +143,7 @@ def _curves(folder: Path) -> dict[str, dict[int, float]]:
     for what, factor, shape in _growing():
         place = make(replace(shape, name=f"{what}-{factor}"), folder)
         answers = [_once("ours", shape, place) for _ in range(3)]
-        seconds = [answer["seconds"] for answer in answers if answer is not None]
+        seconds = [answer["seconds"] for answer in answers if not isinstance(answer, str)]
         curves.setdefault(what, {})[factor] = round(statistics.median(seconds), 3)
     OUT.mkdir(exist_ok=True)
     (OUT / "training.svg").write_text(draw("Seconds of a join, each part grown", curves))

@@ -1,15 +1,16 @@
 """One join in a process of its own: `python -m bench.training_contenders WHO SHAPE FOLDER`.
 
 SHAPE is a `training_data.Shape` as JSON, its data made already. The result is an Arrow table in
-memory; its time, the peak of resident memory and a sum over the answer are printed as JSON.
+memory, or a Parquet file; its time, the peak of resident memory and a sum over the answer are
+printed as JSON.
 """
 
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,8 @@ import pyarrow.parquet as pq
 
 from bench.training_data import Shape
 
-Join = Callable[[Shape, Path], Callable[[], pa.Table]]
+Result: TypeAlias = "pa.Table | Path"
+Join = Callable[[Shape, Path], Callable[[], Result]]
 
 
 def ours(shape: Shape, folder: Path) -> Callable[[], pa.Table]:
@@ -38,6 +40,33 @@ def ours(shape: Shape, folder: Path) -> Callable[[], pa.Table]:
         spine = read_spine(folder / "spine.parquet", engine)
         recipe = make_recipe(TrainingSpec("bench", refs), state, spine.column_names)
         return assemble(spine, recipe, engine).table
+
+    return run
+
+
+def stream(shape: Shape, folder: Path) -> Callable[[], Path]:
+    """Ours in batches of the spine into a file, with `warehouse.memory_limit` at a gigabyte."""
+    from registry.kernel.settings import read_settings
+    from training.recipe import make_recipe
+    from training.spec import TrainingSpec
+    from training.spine import open_spine
+    from training.stream import rows_at_once, stream_joined
+    from warehouse.bootstrap import open_engine
+
+    text = '[warehouse]\nroot = "."\nmemory_limit = "1GB"\n'
+    (folder / "fieldhouse.toml").write_text(text)
+    engine = open_engine(read_settings(folder, {}))
+    state = _published(shape)
+    out = folder / "streamed" / "joined.parquet"
+    out.unlink(missing_ok=True)
+
+    def run() -> Path:
+        with open_spine(folder / "spine.parquet", engine) as reader:
+            spec = TrainingSpec("bench", tuple(state.names()))
+            recipe = make_recipe(spec, state, reader.schema.names)
+            rows = rows_at_once(recipe, reader.schema, BATCH_BYTES)
+            stream_joined(reader, recipe, engine, out, rows)
+        return out
 
     return run
 
@@ -104,7 +133,14 @@ def feast(shape: Shape, folder: Path) -> Callable[[], pa.Table]:
     return lambda: store.get_historical_features(spine, refs).to_arrow()
 
 
-CONTENDERS: dict[str, Join] = {"ours": ours, "duckdb": duckdb, "polars": polars, "feast": feast}
+CONTENDERS: dict[str, Join] = {
+    "ours": ours,
+    "stream": stream,
+    "duckdb": duckdb,
+    "polars": polars,
+    "feast": feast,
+}
+BATCH_BYTES = 600_000_000  # as training.batch_bytes may say: more rows at once, fewer passes
 
 
 def peak_bytes() -> int:
@@ -115,12 +151,25 @@ def peak_bytes() -> int:
     raise RuntimeError("the system does not say how much memory a process had")
 
 
-def checksum(table: pa.Table, shape: Shape) -> tuple[int, float]:
-    """How many values there are and what they sum to, to nine digits, whatever the order."""
+def checksum(result: Result, shape: Shape) -> tuple[int, int, float]:
+    """How many rows and values there are, and what these sum to, to three digits after the point,
+    whatever the order."""
     names = [name for n in range(shape.views) for name in shape.feature_names(n)]
-    found = sum(table.num_rows - table.column(name).null_count for name in names)
-    total = sum(pc.sum(table.column(name)).as_py() or 0.0 for name in names)
-    return found, round(total, 3)
+    rows, found, total = 0, 0, 0.0
+    for part in _parts(result, names):
+        rows += part.num_rows
+        for name in names:
+            found += part.num_rows - part.column(name).null_count
+            total += pc.sum(part.column(name)).as_py() or 0.0
+    return rows, found, round(total, 3)
+
+
+def _parts(result: Result, names: list[str]) -> Iterator[pa.Table | pa.RecordBatch]:
+    if isinstance(result, pa.Table):
+        yield result
+    else:
+        with pq.ParquetFile(result) as file:
+            yield from file.iter_batches(columns=names)
 
 
 def main(who: str, text: str, folder: str) -> None:
@@ -128,15 +177,15 @@ def main(who: str, text: str, folder: str) -> None:
     shape = Shape(**json.loads(text))
     run = CONTENDERS[who](shape, Path(folder))
     start, processor = time.perf_counter(), time.process_time()
-    table = run()
+    result = run()
     seconds, processor = time.perf_counter() - start, time.process_time() - processor
     peak = peak_bytes()
-    found, total = checksum(table, shape)
+    rows, found, total = checksum(result, shape)
     facts = {
         "seconds": seconds,
         "processor": processor,
         "peak": peak,
-        "rows": table.num_rows,
+        "rows": rows,
         "found": found,
     }
     print(json.dumps({**facts, "sum": total}))
