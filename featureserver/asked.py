@@ -1,9 +1,12 @@
 """What a materialization is asked for, its policy, and what it uses of the registry. Values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from registry.core.lifecycle import CheckKind
+from registry.core.published import PublishedView
 from registry.kernel.errors import Invalid, Misuse
 from registry.ports import GenerationSwitch, PublishedReader, WatermarkBook
 
@@ -16,14 +19,24 @@ class Quarantine(Protocol):
     def __call__(self, ref: str, reason: str, actor: str) -> object: ...
 
 
+class StoreResults(Protocol):
+    """Keeps what a check (quality, parity) found of a view's features: a sentence a failure."""
+
+    def __call__(
+        self, view: PublishedView, kind: CheckKind, failures: Sequence[str], actor: str
+    ) -> object: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What a materializer uses of the registry. `quarantine` None: there is nobody to tell."""
+    """What a materializer uses of the registry. `quarantine` and `results` None: there is nobody
+    to tell."""
 
     published: PublishedReader
     watermarks: WatermarkBook
     switch_generation: GenerationSwitch
     quarantine: Quarantine | None = None
+    results: StoreResults | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """Joins the feature server: settings in, lookup, materializer or application out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import redis
 
 from featureserver import settings as names
-from featureserver.asked import Ledger, OnFailedQuality, Policy, Quarantine
+from featureserver.asked import Ledger, OnFailedQuality, Policy, Quarantine, StoreResults
 from featureserver.lookup import Lookup
 from featureserver.materialize import Materializer
 from featureserver.plans import plan_book
@@ -16,6 +16,8 @@ from featureserver.redis_server import running_redis
 from featureserver.stores.opening import open_reader, open_store
 from featureserver.stores.redis import RedisOnlineStore
 from featureserver.usage import UsageFlush
+from registry.core.lifecycle import CheckKind
+from registry.core.published import PublishedView
 from registry.kernel.errors import Misuse
 from registry.kernel.settings import Settings
 from registry.ports import Principal, Registry
@@ -66,7 +68,13 @@ def open_materializer(
     """
     opened = registry or _registry(settings)
     return Materializer(
-        Ledger(opened.published, opened.watermarks, opened.switch_generation, _quarantine(opened)),
+        Ledger(
+            opened.published,
+            opened.watermarks,
+            opened.switch_generation,
+            _quarantine(opened),
+            store_results_in(opened),
+        ),
         engine or _engine(settings),
         _store(client) if client is not None else _running_store(settings),
         clock_of(settings),
@@ -126,6 +134,21 @@ def _quarantine(registry: Registry) -> Quarantine | None:
         return move(context, registry.published().namespace, ref, monitor, reason)
 
     return quarantine
+
+
+def store_results_in(registry: Registry) -> StoreResults | None:
+    """Where results of checks are kept as evidence: the registry's audit chain."""
+    context = getattr(registry, "context", None)
+    if context is None:
+        return None
+
+    def store(view: PublishedView, kind: CheckKind, failures: Sequence[str], actor: str) -> object:
+        from registry.service.evidence import results_for_view, store_results
+
+        results = results_for_view(view, kind, failures)
+        return store_results(context, view.namespace, results, actor or "materializer")
+
+    return store
 
 
 def _store(client: Client) -> OnlineStore:

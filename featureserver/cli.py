@@ -114,7 +114,7 @@ def parity(views: tuple[str, ...], keys: int, seed: int, at: str | None, out: Ou
       fieldhouse parity
       fieldhouse parity airport_weather --keys 1000 --json
     """
-    from featureserver.bootstrap import open_lookup
+    from featureserver.bootstrap import open_lookup, store_results_in
     from featureserver.carry import has_history
     from featureserver.materialize import choose_views
     from featureserver.parity import ParityReport, ViewParity, check_generation
@@ -128,6 +128,7 @@ def parity(views: tuple[str, ...], keys: int, seed: int, at: str | None, out: Ou
     registry, engine = open_registry(settings), open_engine(settings)
     lookup = open_lookup(settings, registry)
     found: list[ViewParity] = []
+    keep = store_results_in(registry)
     try:
         with source_copies(engine, settings.path(HOME)) as copies:
             for view in choose_views(registry.published(), list(views) or None):
@@ -137,6 +138,8 @@ def parity(views: tuple[str, ...], keys: int, seed: int, at: str | None, out: Ou
                 instant = parse_instant(at) if at else mark.until if mark else clock_of(settings)()
                 reading = copies.engine_for(view)
                 found.append(check_generation(reading, lookup.store, view, instant, keys, seed))
+                if keep is not None and found[-1].compared:
+                    keep(view, "parity", found[-1].sentences, "parity")
     finally:
         lookup.close()
     report = ParityReport(clock_of(settings)(), tuple(found))

@@ -50,6 +50,17 @@ class ViewParity:
     differing: int
     present: int
     examples: tuple[Difference, ...]
+    differing_features: tuple[str, ...] = ()
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """One for each feature that differs, with an example where one was kept."""
+        first = {example.feature: example for example in reversed(self.examples)}
+        return tuple(
+            f"{name!r} differs from the warehouse"
+            + (f", as of {dict(first[name].entity)}" if name in first else "")
+            for name in self.differing_features
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +149,12 @@ def _view(
         theirs = offline.column(feature.name).to_pylist()
         found += _differences(feature.name, column, theirs, keys)
     return ViewParity(
-        view.key, count * len(features), len(found), present, tuple(found[:EXAMPLES_KEPT])
+        view.key,
+        count * len(features),
+        len(found),
+        present,
+        tuple(found[:EXAMPLES_KEPT]),
+        tuple(dict.fromkeys(difference.feature for difference in found)),
     )
 
 

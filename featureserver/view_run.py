@@ -21,6 +21,7 @@ from featureserver.quality_gate import failures, named_in
 from featureserver.reports import ViewReport
 from featureserver.source_copies import SourceCopies
 from featureserver.targets import Span, Target, carried_on, choose_spans, choose_target
+from registry.core.lifecycle import CheckKind
 from registry.core.published import PublishedView
 from registry.kernel.errors import NotFound
 from registry.ports import Watermark
@@ -83,6 +84,7 @@ class ViewRun:
         started = time.perf_counter()
         failed = failures(self.copies, self.view, self.findings)
         report = replace(report, quality_seconds=time.perf_counter() - started)
+        self._store_results("quality", failed, asked.actor)
         if not failed:
             return report
         said = "quality: " + "; ".join(failed)
@@ -95,7 +97,11 @@ class ViewRun:
             said += self._quarantined(failed, asked.actor)
         return replace(report, failed=True, note=said)
 
-    def _quarantined(self, failed: tuple[str, ...], actor: str) -> str:
+    def _store_results(self, kind: CheckKind, failed: Sequence[str], actor: str) -> None:
+        if self.ledger.results is not None:
+            self.ledger.results(self.view, kind, failed, actor)
+
+    def _quarantined(self, failed: Sequence[str], actor: str) -> str:
         if self.ledger.quarantine is None:
             return ""
         names = set(named_in(failed, self.view))
@@ -177,7 +183,7 @@ class ViewRun:
         if held is None or not held.complete:
             return report
         if asked.parity and asked.since is None and not pushed(view):
-            report = self._compared(engine, view, held, report)
+            report = self._compared(engine, view, held, asked, target, report)
         if target.switch and not report.failed:
             return self._switched(target, asked, report)
         return report
@@ -192,7 +198,13 @@ class ViewRun:
         return replace(report, switched=True)
 
     def _compared(
-        self, engine: Offline, view: PublishedView, held: Progress, report: ViewReport
+        self,
+        engine: Offline,
+        view: PublishedView,
+        held: Progress,
+        asked: Asked,
+        target: Target,
+        report: ViewReport,
     ) -> ViewReport:
         started = time.perf_counter()
         found = check_generation(engine, self.store, view, held.until, self.policy.parity_keys)
@@ -202,11 +214,14 @@ class ViewRun:
             differing=found.differing,
             parity_seconds=time.perf_counter() - started,
         )
+        if not target.switch:  # what readers have not got yet says nothing of what they have
+            self._store_results("parity", found.sentences, asked.actor)
         if not found.differing:
             return report
-        first = found.examples[0]
         note = f"parity: {found.differing} of {found.compared} values differ, such as "
-        note += f"{first.feature} of {dict(first.entity)}"
+        note += f"{found.examples[0].feature} of {dict(found.examples[0].entity)}"
+        if self.policy.on_failed_quality == "quarantine" and not target.switch:
+            note += self._quarantined(found.sentences, asked.actor)
         return replace(report, failed=True, note=note)
 
     def _pushed_only(

@@ -18,7 +18,7 @@ Move = Callable[["SqlRegistry", "Principal"], "Published"]
 
 @click.group()
 def lifecycle() -> None:
-    """Quarantine and release features; retire versions that were replaced."""
+    """Quarantine and release features; retire replaced versions; store evidence for moves."""
 
 
 @lifecycle.command()
@@ -85,6 +85,45 @@ def retire(version: str, reason: str, other: str | None, token: str | None, out:
         )
 
     _move(move, token, out)
+
+
+@lifecycle.command()
+@click.argument("feature", metavar="FEATURE|VIEW")
+@token_option
+@with_output
+def prove(feature: str, token: str | None, out: Output) -> None:
+    """Try a view's expectations on a sample of its newest rows, and store the result as evidence.
+
+    A draft becomes production on it. `fieldhouse materialize` stores the same, and parity.
+    Ends with status 1 when one fails.
+
+    \b
+    Example:
+      fieldhouse lifecycle prove airport_weather:temp
+    """
+    from registry.cli.session import open_here, principal_here, project_settings
+    from registry.kernel.errors import Misuse, NotFound
+    from registry.ports import CommandPorts
+    from registry.service.evidence import prove as prove_view
+    from registry.service.outcome import newest_line
+
+    settings = project_settings()
+    registry = open_here(settings)
+    principal = principal_here(registry, settings, token, "author", "steward", "operator")
+    ports = click.get_current_context().find_object(CommandPorts)
+    if ports is None or ports.expectations is None:
+        raise Misuse("there is no warehouse to look at")
+    name = feature.partition(":")[0]
+    published = registry.published()
+    view = newest_line(published, name)
+    if view is None:
+        raise NotFound("feature view", name, {view.name for view in published.views.values()})
+    check = ports.expectations(settings)
+    results = prove_view(registry.context, registry.namespace, view, check, principal.subject)
+    shown = [r for r in results if feature in (name, r.ref, r.ref.partition("@")[0])]
+    out.data([{"feature": r.ref, "passed": r.passed, "said": r.said} for r in shown])
+    if not all(r.passed for r in shown):
+        click.get_current_context().exit(1)
 
 
 def _move(move: Move, token: str | None, out: Output) -> None:

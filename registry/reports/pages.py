@@ -95,7 +95,7 @@ def _rule_tables() -> Iterator[str]:
 def lifecycle_page() -> str:
     """The states, the diagram of the moves, and what each move needs."""
     rows = [
-        f"| {move.letter} | {move.before} | {move.after} | {move.by} | {move.guard} |"
+        f"| {move.letter} | {move.before} | {move.after} | {move.by} | {move.needs} |"
         for move in MOVES
     ]
     table = "\n".join(["| | from | to | at | needs |", "| --- | --- | --- | --- | --- |", *rows])

@@ -8,15 +8,15 @@ from registry.core.changes import Plan, plan
 from registry.core.compiled import Compiled, service_refs
 from registry.core.duplication import Duplicate, KnownFeature, ValueMatch, duplicates, index_by_key
 from registry.core.findings import Finding
-from registry.core.published import Published
 from registry.core.readers import Readers, borrowing_readers, index_readers, service_readers
 from registry.core.rules.base import Evidence
 from registry.core.rules.engine import judge
-from registry.core.state import NamespaceState
+from registry.core.state import NamespaceState, newest_features
 from registry.kernel.errors import Refused
 from registry.ports import SampleChecker, Transaction
-from registry.service.alike import value_matches
+from registry.service.alike import Told, value_matches
 from registry.service.context import Context
+from registry.service.evidence import stored_results
 from registry.service.near import near_matches
 from registry.service.outcome import before_and_after
 from registry.service.outcome import unmet as unmet_on_samples
@@ -24,6 +24,8 @@ from registry.service.publishing import elsewhere
 
 if TYPE_CHECKING:  # numpy is for those who compare values
     from registry.core.similarity.values import ValueSketch
+
+NOTHING_TOLD: Mapping[tuple[str, str], Told] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,11 @@ def check(
             _, after = before_and_after(compiled, state, planned, context.clock(), known)
             tried = tuple(unmet_on_samples(planned, after, expectations))
         evidence = _evidence(context, compiled, state, planned, readers)
-        evidence = replace(evidence, lenders=_lenders(context, transaction, compiled, state))
+        evidence = _looked_up(context, transaction, evidence)
         evidence = replace(
             evidence, alike=tuple(values.matches), unread=tuple(values.unread.items()), unmet=tried
         )
-        judged = _judged(context, evidence, transaction)
+        judged = _judged(context, evidence, transaction, values.same)
         return replace(judged, sketches=tuple(values.sketches))
 
 
@@ -93,14 +95,20 @@ def check_against(
     readers = readers_of(state, transaction)
     planned = plan(compiled, state, readers)
     evidence = _evidence(context, compiled, state, planned, readers)
-    evidence = replace(evidence, lenders=_lenders(context, transaction, compiled, state))
-    return _judged(context, evidence, transaction)
+    return _judged(context, _looked_up(context, transaction, evidence), transaction)
 
 
-def _lenders(
-    context: Context, transaction: Transaction, compiled: Compiled, state: NamespaceState
-) -> Mapping[str, Published]:
-    return elsewhere(context, transaction, state, service_refs(compiled)).lenders
+def _looked_up(context: Context, transaction: Transaction, evidence: Evidence) -> Evidence:
+    """The evidence with what other namespaces lend, and what checks stored of features that are to
+    change their state."""
+    state, newest = evidence.state, newest_features(evidence.state)
+    moving = [newest[c.name] for c in evidence.feature_changes("state", "change")]
+    refs = service_refs(evidence.compiled)
+    return replace(
+        evidence,
+        lenders=elsewhere(context, transaction, state, refs).lenders,
+        results=stored_results(transaction, state.namespace, moving),
+    )
 
 
 def _evidence(
@@ -117,8 +125,14 @@ def _evidence(
     )
 
 
-def _judged(context: Context, evidence: Evidence, transaction: Transaction) -> Checked:
-    repeated = tuple(_duplicates(evidence.compiled, evidence.plan, transaction))
+def _judged(
+    context: Context,
+    evidence: Evidence,
+    transaction: Transaction,
+    told: Mapping[tuple[str, str], Told] = NOTHING_TOLD,
+) -> Checked:
+    found = _duplicates(evidence.compiled, evidence.plan, transaction)
+    repeated = tuple(_with_values(duplicate, told) for duplicate in found)
     near = near_matches(evidence.compiled, evidence.plan, transaction)
     matches: list[Duplicate | ValueMatch] = [*repeated, *evidence.alike]
     pairs = [(m.feature.definition_key, m.other.definition_key) for m in matches]
@@ -131,6 +145,11 @@ def _judged(context: Context, evidence: Evidence, transaction: Transaction) -> C
     )
     findings = judge(whole, context.severities, context.waivers)
     return Checked(evidence.plan, findings, repeated)
+
+
+def _with_values(found: Duplicate, told: Mapping[tuple[str, str], Told]) -> Duplicate:
+    more, examples = told.get((found.feature.ref, found.other.ref), ("", ()))
+    return replace(found, more=more, examples=examples)
 
 
 def _their_readers(

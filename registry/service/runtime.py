@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from registry.core.audit import Checkpoint, Event
-from registry.core.lifecycle import check_move
+from registry.core.evidence import missing
+from registry.core.lifecycle import check_move, move_of
 from registry.core.lines import settle_lines
 from registry.core.owners import same_subject
 from registry.core.published import PinnedFeature, Published
@@ -15,6 +16,7 @@ from registry.ports import Principal, Transaction
 from registry.service.apply import keep_checkpoint, mark_checkpoint
 from registry.service.check import readers_of
 from registry.service.context import Context
+from registry.service.evidence import stored_results
 from registry.service.publishing import lent_lines, publish_state
 
 Step = Callable[[NamespaceState, Transaction], NamespaceState]
@@ -25,12 +27,15 @@ def quarantine(
 ) -> Published:
     """Take a feature out of trust; what lookups then answer is its staleness policy's say.
 
-    A view's name means every feature of it that may be quarantined.
+    A view's name means every feature of it that may be quarantined. A person does it for a reason;
+    a bot needs the stored failure of a check, else `Refused`.
     """
 
-    def step(state: NamespaceState, _: Transaction) -> NamespaceState:
+    def step(state: NamespaceState, transaction: Transaction) -> NamespaceState:
         for record in _records(state, ref, "production", "deprecated"):
             check_move(record.ref, record.state, "quarantined", "run time")
+            if principal.bot:
+                _check_failed(transaction, namespace, record)
             changed = replace(
                 record, state="quarantined", before_quarantine=record.state, since=context.clock()
             )
@@ -43,12 +48,16 @@ def quarantine(
 def release(
     context: Context, namespace: str, ref: str, principal: Principal, reason: str
 ) -> Published:
-    """Give a quarantined feature, or all such of a view, its former state back."""
+    """Give a quarantined feature, or all such of a view, its former state back.
 
-    def step(state: NamespaceState, _: Transaction) -> NamespaceState:
+    Raises `Refused` while the last stored result of one of its checks is a failure.
+    """
+
+    def step(state: NamespaceState, transaction: Transaction) -> NamespaceState:
         for record in _records(state, ref, "quarantined"):
             after = record.before_quarantine or "production"
             check_move(record.ref, record.state, after, "run time")
+            _check_mended(transaction, namespace, record, after)
             changed = replace(record, state=after, before_quarantine=None, since=context.clock())
             state = _with_record(state, changed)
         return state
@@ -88,6 +97,31 @@ def retire_version(
 
     said = f"{reason} (approved by {approver.subject})" if approver is not None else reason
     return _changed(context, namespace, step, principal, "feature:state:retired", ref, said)
+
+
+def _check_failed(transaction: Transaction, namespace: str, record: FeatureRecord) -> None:
+    results = stored_results(transaction, namespace, [record])[record.ref]
+    if not any(r.meaning == record.meaning and not r.passed for r in results):
+        raise Refused(
+            f"{record.ref} cannot be quarantined by a bot",
+            "no failed check of it is stored",
+            "store one (fieldhouse materialize, fieldhouse parity), or let a steward do it",
+        )
+
+
+def _check_mended(
+    transaction: Transaction, namespace: str, record: FeatureRecord, after: str
+) -> None:
+    move = move_of(record.state, after, "run time")
+    assert move is not None, "the move was checked"
+    results = stored_results(transaction, namespace, [record])[record.ref]
+    lacking = missing(move, record.ref, record.meaning, results)
+    if lacking:
+        raise Refused(
+            f"{record.ref} stays quarantined",
+            "; ".join(what for what, _ in lacking),
+            f"mend it, then run: {' and '.join(command for _, command in lacking)}",
+        )
 
 
 def _check_other(principal: Principal, approver: Principal) -> None:

@@ -1,5 +1,5 @@
-"""One feature through its whole life, as the data plane sees it: a lookup server over HTTP, builds
-of training sets and a model's predictor, over a SQL registry, DuckDB and a real Redis."""
+"""One feature through its whole life, as the data plane sees it: a lookup server and a model server
+over HTTP and builds of training sets, over a SQL registry, DuckDB and a real Redis."""
 
 import threading
 import time
@@ -30,6 +30,7 @@ from registry.service.apply import apply
 from registry.service.propose import approve, propose
 from registry.service.runtime import quarantine, release
 from registry.testing import NOON
+from serving.app import create_app
 from serving.bootstrap import open_serving
 from tests.definitions import compiled, feature, service, view
 from tests.model_room import COLUMNS, REFS, flights, looked_up_parts
@@ -69,8 +70,9 @@ class World:
             raise Unavailable("the registry does not answer")
         return read()
 
-    def land(self, served=COLUMNS, waivers=(), without=(), **wind):
-        """Propose, approve and apply the four features, with these facts of the wind."""
+    def land(self, served=COLUMNS, waivers=(), without=(), serving="production", **wind):
+        """Propose, approve and apply the four features, with these facts of the wind, and the
+        service in the state `serving`."""
         features = [
             feature(name, **({"default": 0.5, **wind} if name == "wind" else {}))
             for name in COLUMNS
@@ -79,7 +81,9 @@ class World:
         source = Source("stats", "table", table="stats", timestamp_field="event_timestamp")
         made = compiled(
             view(*features, name="stats", source=source, ttl_seconds=None),
-            services=(service(*(f"stats:{name}" for name in served), name="flight_delay"),),
+            services=(
+                service(*(f"stats:{n}" for n in served), name="flight_delay", state=serving),
+            ),
         )
         context = replace(self.registry.context, waivers=tuple(waivers))
         digest = propose(context, made, ADA).proposal.digest
@@ -120,12 +124,26 @@ class World:
             time.sleep(0.02)
 
     def predict(self):
-        """The model's answers for two planes by their keys, or the error's class."""
-        try:
-            answer = self.predictor.predict("delay", {"carrier": ["p1", "p2"]})
-        except FieldhouseError as error:
-            return type(error)
-        return answer.outputs["probability"].tolist()
+        """The model server's answer for two planes by their keys over HTTP: (status, values or
+        None)."""
+        keys = {"name": "carrier", "shape": [2], "datatype": "BYTES", "data": ["p1", "p2"]}
+        answer = httpx.post(f"{self.models}/v2/models/delay/infer", json={"inputs": [keys]})
+        values = answer.json()["outputs"][0]["data"] if answer.status_code == 200 else None
+        return answer.status_code, values
+
+    def predicts_soon(self, status, values=None):
+        """Wait for that prediction, which must come within the stated bound."""
+        started = time.monotonic()
+        while (found := self.predict()) != (status, values):
+            assert time.monotonic() - started < BOUND, f"still {found}, not {(status, values)}"
+            time.sleep(0.02)
+
+    def predicts_other(self, than):
+        """Wait for a prediction that is another one."""
+        started = time.monotonic()
+        while (found := self.predict())[1] in (None, than):
+            assert time.monotonic() - started < BOUND, f"still {found}"
+            time.sleep(0.02)
 
 
 @contextmanager
@@ -151,38 +169,50 @@ def world(tmp_path, tmp_path_factory):
     pq.write_table(table, tmp_path / "warehouse_data/stats.parquet")
     with embedded_redis(tmp_path_factory.mktemp("r")) as url:
         made = World(tmp_path, url)
-        made.land(served=("distance", "delay", "load"), state="draft")
+        made.land(serving="draft", state="draft")
         made.materialize()
+        record = DatasetRecord("flights", "sha256:s", NOON, "ada", 600, REFS, "here")
+        made.registry.datasets.add(record)
+        room = open_serving(made.settings, made.registry, made.lookup)
+        packaged = room.package(looked_up_parts(tmp_path, room), actor="ada")
+        predictor = room.predictor([("delay", packaged.version)], log=False)
         with (
             host_app(made.settings, made.registry) as app,
             served(app) as made.address,
+            served(create_app(predictor, 1 << 20)) as made.models,
         ):
             yield made
+        predictor.close()
         made.lookup.close()
         made.registry.database.close()
 
 
-def test_every_reader_obeys_the_state_of_a_feature_from_draft_to_retired(world, tmp_path):
+def evidence_of(world):
+    with world.registry.context.store.read() as transaction:
+        actions = [chained.event.action for chained in transaction.events(f"{WIND}@1")]
+    return [action for action in actions if action.startswith("check:")]
+
+
+def test_every_reader_obeys_the_state_of_a_feature_from_draft_to_retired(world):
     p1, p2 = (float(flights().rows[i, COLUMNS.index("wind")]) for i in (1, 2))
     values = [p1, p2]
 
-    # Draft: training alone, and no service may read it.
+    # Draft: training alone; no service but a draft may read it, and no model that does answers.
     assert world.build() == values
     assert world.ask()[0] == 409
     with pytest.raises(Refused, match="service-uses-draft"):
         world.land(state="draft")
+    assert world.predict() == (409, None)
 
-    # Production: everybody.
+    # Production: everybody. It took the stored result of a check, which `materialize` had made.
+    assert evidence_of(world) == ["check:quality:passed"]
     world.land()
     world.materialize()
     world.soon(200, values)
     assert world.build() == values
-    record = DatasetRecord("flights", "sha256:s", NOON, "ada", 600, REFS, "here")
-    world.registry.datasets.add(record)
-    room = open_serving(world.settings, world.registry, world.lookup)
-    packaged = room.package(looked_up_parts(tmp_path, room), actor="ada")
-    world.predictor = room.predictor([("delay", packaged.version)], log=False)
-    known = world.predict()
+    while world.predict()[0] != 200:
+        time.sleep(0.02)
+    known = world.predict()[1]
     assert len(known) == 2
 
     # Deprecated: lookups and predictions say so and go on, new training sets are refused.
@@ -192,7 +222,7 @@ def test_every_reader_obeys_the_state_of_a_feature_from_draft_to_retired(world, 
         assert time.monotonic() < deadline
     assert "2013" in world.ask()[2]["sunset"]
     assert world.build() is Refused
-    assert world.predict() == known
+    assert world.predict() == (200, known)
 
     # Quarantined: what its policy says, to lookups and models alike, and no training set.
     for policy, answered in (("last", values), ("default", [0.5, 0.5]), ("null", [None, None])):
@@ -200,30 +230,37 @@ def test_every_reader_obeys_the_state_of_a_feature_from_draft_to_retired(world, 
         quarantine(world.registry.context, "flights", WIND, BOB, "the anemometer is stuck")
         world.soon(200, answered)
         assert world.build() is Refused
-        time.sleep(REFRESH)
-        predicted = world.predict()
-        assert (predicted == known) == (policy == "last")
+        if policy == "last":
+            time.sleep(2 * REFRESH)
+            assert world.predict() == (200, known)
+        else:
+            world.predicts_other(known)
         release(world.registry.context, "flights", WIND, BOB, "mended")
         world.soon(200, values)
-        time.sleep(REFRESH)
-        assert world.predict() == known
+        world.predicts_soon(200, known)
     world.land(staleness="refuse", **LEAVING)
     quarantine(world.registry.context, "flights", "stats", BOB, "the station is down")
     world.soon(409)
+    world.predicts_soon(409)
+    assert world.build() is Refused
     release(world.registry.context, "flights", "stats", BOB, "mended")
     world.soon(200, values)
+    world.predicts_soon(200, known)
 
     # The registry is silent: the last state serves, up to its declared age, and then nothing.
     world.down = True
     started = time.monotonic()
     assert world.ask()[:2] == (200, values)
+    assert world.predict() == (200, known)
     while world.ask()[0] == 200:
         assert time.monotonic() - started < MAX_AGE + BOUND
         time.sleep(0.05)
     assert time.monotonic() - started > MAX_AGE - BOUND
     assert world.ask()[0] == 503
+    world.predicts_soon(503)
     world.down = False
     world.soon(200, values)
+    world.predicts_soon(200, known)
 
     # Retired, though a model and a training set read it: that took a waiver and a consent.
     with pytest.raises(Refused, match="removed-while-read"):
@@ -232,8 +269,7 @@ def test_every_reader_obeys_the_state_of_a_feature_from_draft_to_retired(world, 
     world.land(served=("distance", "delay", "load"), without=("wind",), waivers=[waiver])
     world.soon(410)
     assert world.build() is Gone
-    time.sleep(REFRESH)
-    assert world.predict() is Gone
+    world.predicts_soon(410)
 
     # Purged: a new generation without it, and no key of the old one is left.
     report = world.materialize()
@@ -241,4 +277,3 @@ def test_every_reader_obeys_the_state_of_a_feature_from_draft_to_retired(world, 
     (line,) = world.registry.published().views.values()
     assert "wind" not in dict(line.row_schema.columns)
     assert np.isfinite(known).all()
-    world.predictor.close()

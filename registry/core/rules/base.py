@@ -8,6 +8,7 @@ from registry.core.changes import Change, Plan
 from registry.core.compiled import Compiled
 from registry.core.definitions import NOWHERE, Location
 from registry.core.duplication import Duplicate, NearMatch, ValueMatch
+from registry.core.evidence import CheckResult
 from registry.core.findings import Severity, Strictness
 from registry.core.published import Published
 from registry.core.readers import Reader, Readers
@@ -26,7 +27,8 @@ class Evidence:
     said of such pairs. `unread`
     are views whose values could not be compared, each with the reason; `unmet` are
     (view, sentence) of expectations that a sample of its values does not meet. `lenders` are the
-    published states of other namespaces that services name.
+    published states of other namespaces that services name; `results` what checks stored of the
+    features that change their state, by `view:feature@version`.
     """
 
     compiled: Compiled
@@ -45,6 +47,7 @@ class Evidence:
     unmet: tuple[tuple[str, str], ...] = ()
     newest: Mapping[str, FeatureRecord] = field(default_factory=dict)
     lenders: Mapping[str, Published] = field(default_factory=dict)
+    results: Mapping[str, tuple[CheckResult, ...]] = field(default_factory=dict)
 
     def feature_changes(self, aspect: str, *actions: str) -> Iterator[Change]:
         """Changes of features under one aspect, of the given actions."""

@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from registry.core.borrowing import foreign, lender_feature
 from registry.core.compiled import CompiledFeature
-from registry.core.lifecycle import allowed
+from registry.core.evidence import missing
+from registry.core.lifecycle import allowed, move_of
 from registry.core.readers import Reader
 from registry.core.rules.base import Evidence, Hit, rule
-from registry.kernel.errors import nearest_names
-from registry.kernel.refs import FeatureRef, parse_ref
+from registry.kernel.refs import parse_ref
 
 
 @rule(
@@ -142,6 +141,31 @@ def state_move(evidence: Evidence) -> Iterable[Hit]:
             )
 
 
+@rule(
+    "evidence-missing",
+    "serving",
+    "error",
+    "Somebody's word that values are good is no evidence; a stored check of them is.",
+)
+def evidence_missing(evidence: Evidence) -> Iterable[Hit]:
+    for change in evidence.feature_changes("state", "change"):
+        (difference,) = change.differences
+        move = move_of(difference.before or "", difference.after or "", "apply")
+        record = evidence.newest.get(change.name)
+        if move is None or record is None or record.on_demand:
+            continue
+        meaning = evidence.compiled.features[change.name].meaning
+        held = evidence.results.get(record.ref, ())
+        for what, command in missing(move, record.ref, meaning, held):
+            yield Hit(
+                change.name,
+                f"{change.name} cannot go from {move.before} to {move.after}: {what}",
+                f"run: {command}",
+                change.location,
+                change.readers,
+            )
+
+
 def _deprecated(evidence: Evidence) -> Iterable[CompiledFeature]:
     return (f for f in evidence.compiled.features.values() if f.facts.state == "deprecated")
 
@@ -224,129 +248,3 @@ def sunset_order(evidence: Evidence) -> Iterable[Hit]:
 
 def _outlives(below: datetime | None, above: datetime | None) -> bool:
     return above is not None and (below is None or below > above)
-
-
-@rule(
-    "service-uses-draft",
-    "serving",
-    "error",
-    "Drafts change without notice and are not served online.",
-)
-def service_uses_draft(evidence: Evidence) -> Iterable[Hit]:
-    return _services_using(evidence, "draft", "make the feature production, or the service a draft")
-
-
-@rule(
-    "service-uses-deprecated",
-    "serving",
-    "warning",
-    "It will be gone at its sunset.",
-)
-def service_uses_deprecated(evidence: Evidence) -> Iterable[Hit]:
-    return _services_using(evidence, "deprecated", "move to its replacement")
-
-
-@rule(
-    "service-uses-quarantined",
-    "serving",
-    "warning",
-    "Its values are known to be wrong at present.",
-)
-def service_uses_quarantined(evidence: Evidence) -> Iterable[Hit]:
-    for name, ref in _service_refs(evidence):
-        if _registered_state(evidence, ref) == "quarantined":
-            yield Hit(
-                name,
-                f"service {name} uses {ref}, which is quarantined",
-                "wait for its release, or leave it out",
-                evidence.compiled.services[name].location,
-            )
-
-
-def _services_using(evidence: Evidence, state: str, hint: str) -> Iterable[Hit]:
-    for name, ref in _service_refs(evidence):
-        service = evidence.compiled.services[name]
-        if service.state == "production" and _state(evidence, ref) == state:
-            yield Hit(name, f"service {name} uses {ref}, which is {state}", hint, service.location)
-
-
-def _state(evidence: Evidence, ref: FeatureRef) -> str | None:
-    """The state that the repository declares of its own feature, the registry of another
-    namespace's; None when there is no such feature."""
-    if foreign(ref, evidence.compiled.namespace):
-        return _registered_state(evidence, ref)
-    feature = evidence.compiled.features.get(f"{ref.view}:{ref.feature}")
-    return None if feature is None else feature.facts.state or "draft"
-
-
-def _registered_state(evidence: Evidence, ref: FeatureRef) -> str | None:
-    if foreign(ref, evidence.compiled.namespace):
-        found = lender_feature(ref, evidence.lenders)
-        return None if found is None else found.state
-    known = evidence.newest.get(f"{ref.view}:{ref.feature}")
-    return None if known is None else known.state
-
-
-def _service_refs(evidence: Evidence) -> Iterable[tuple[str, FeatureRef]]:
-    for name, service in evidence.compiled.services.items():
-        for ref in map(parse_ref, service.refs):
-            yield name, ref
-
-
-@rule(
-    "service-unknown-feature",
-    "serving",
-    "error",
-    "A service can only read what is defined.",
-)
-def service_unknown_feature(evidence: Evidence) -> Iterable[Hit]:
-    for name, ref in _service_refs(evidence):
-        if foreign(ref, evidence.compiled.namespace):
-            continue
-        feature = evidence.compiled.features.get(f"{ref.view}:{ref.feature}")
-        if feature is None:
-            yield Hit(
-                name,
-                f"service {name} uses {ref}, which this repository does not define",
-                "correct the name, or define the feature",
-                evidence.compiled.services[name].location,
-            )
-            continue
-        if ref.version is None:
-            continue
-        known = {
-            r.version for r in evidence.state.features.values() if r.short_ref == feature.ref
-        } | {
-            c.version
-            for c in evidence.feature_changes("meaning", "add", "change", "move")
-            if c.name == feature.ref
-        }
-        if ref.version not in known:
-            yield Hit(
-                name,
-                f"service {name} uses {ref}, a version that does not exist",
-                f"known versions: {', '.join(str(v) for v in sorted(v or 1 for v in known))}",
-                evidence.compiled.services[name].location,
-            )
-
-
-@rule(
-    "service-unknown-lender",
-    "serving",
-    "error",
-    "Another namespace's feature can only be read once it is registered there.",
-)
-def service_unknown_lender(evidence: Evidence) -> Iterable[Hit]:
-    for name, ref in _service_refs(evidence):
-        abroad = foreign(ref, evidence.compiled.namespace)
-        if not abroad or lender_feature(ref, evidence.lenders) is not None:
-            continue
-        lender = evidence.lenders.get(str(ref.namespace))
-        known = lender.names() if lender is not None else []
-        near = ", ".join(nearest_names(f"{ref.view}:{ref.feature}", known))
-        yield Hit(
-            name,
-            f"service {name} uses {ref}, which namespace {ref.namespace} does not have",
-            f"nearest there: {near}" if near else "nothing is registered there by that name",
-            evidence.compiled.services[name].location,
-        )

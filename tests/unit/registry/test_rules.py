@@ -80,6 +80,7 @@ class Case:
 
 
 V = view()
+DRAFT_KEPT = compiled(view(feature("mean_delay", state="draft"), WORST))
 KEYED_BY_PLANE = view(
     feature("mean_delay", version=2),
     feature("worst_delay", version=2),
@@ -148,6 +149,7 @@ CASES: dict[str, Case] = {
     "state-move": Case(
         compiled(view(feature("mean_delay", state="draft"), WORST)), compiled(V), compiled(V)
     ),
+    "evidence-missing": Case(compiled(V), DRAFT_KEPT, DRAFT_KEPT),
     "deprecated-without-sunset": Case(deprecated(sunset=None), deprecated()),
     "deprecated-without-replacement": Case(deprecated(reason=None), deprecated()),
     "replacement-unknown": Case(
