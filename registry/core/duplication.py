@@ -39,11 +39,14 @@ class KnownFeature:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A new feature and the one it repeats, with the piece of definition that they share."""
+    """A new feature and the one it repeats, with the piece of definition that they share, and what
+    their values say where both could be read."""
 
     feature: CompiledFeature
     other: KnownFeature
     shared: str
+    more: str = ""
+    examples: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,9 +94,8 @@ def _question(finding: Finding) -> str:
     """A question that a reviewer answers; its evidence is folded below."""
     likeness = finding.likeness
     assert likeness is not None, "only a look-alike asks"
-    open_still = likeness.answer is not None
-    also = f" The answer was {plain(cut(str(likeness.answer)))}." if open_still else ""
-    return f"an answer: {plain(likeness.headline)}; what is it to that?{also}"
+    also = f" The answer was {cut(str(likeness.answer))}." if likeness.answer is not None else ""
+    return f"an answer, by a reviewer: {plain(cut(finding.message))}.{plain(also)}"
 
 
 def _lack(group: tuple[Lack, ...]) -> str:

@@ -13,7 +13,7 @@ ODD = "does not fit"
 
 def likeness_lines(likeness: Likeness) -> Iterator[str]:
     """For a terminal, below the finding's first line."""
-    yield f"  evidence   {cut(likeness.evidence)}"
+    yield f"  evidence   {cut(likeness.evidence, 2 * _LONGEST)}"
     yield f"  the other  {cut(_other(likeness))}"
     if likeness.examples:
         table = table_text(_headers(likeness), _rows(likeness))
@@ -47,7 +47,7 @@ def likeness_markdown(likeness: Likeness) -> Iterator[str]:
         yield f"    {answer_line(likeness)}"
         yield ""
         said = "; ".join(f"{code(kind)}: {means}" for kind, means in MEANINGS.items())
-        yield f"In place of `distinct`, {said}."
+        yield f"The answers: {said}."
 
 
 def answer_line(likeness: Likeness) -> str:
@@ -64,7 +64,7 @@ def cut(text: str, most: int = _LONGEST) -> str:
 
 def _other(likeness: Likeness) -> str:
     said = f"“{likeness.description}”" if likeness.description else "not described"
-    unit = f", in {likeness.unit}" if likeness.unit else ""
+    unit = f", in {likeness.unit}" if likeness.unit not in ("", "1") else ""
     readers = ", ".join(likeness.readers[:3]) or "nobody"
     more = len(likeness.readers) - 3
     also = f" and {more} more" if more > 0 else ""

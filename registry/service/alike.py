@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 
 from registry.core.apply import apply_plan
 from registry.core.changes import Plan
@@ -12,6 +11,7 @@ from registry.core.publish import publish
 from registry.core.published import Published
 from registry.core.similarity.examples import examples_of, stands_behind
 from registry.core.similarity.facets import variant_by
+from registry.core.similarity.likeness import Example
 from registry.core.similarity.values import ValueEvidence, ValueSketch, compare
 from registry.core.similarity.verdict import Judgement, judge_pair
 from registry.core.state import NamespaceState
@@ -24,15 +24,18 @@ from registry.service.publishing import elsewhere
 CANDIDATES = 32
 _SAID = ("duplicate", "near-duplicate")
 _Candidate = tuple[KnownFeature, ValueSketch]
+Told = tuple[str, tuple[Example, ...]]
 
 
 @dataclass(slots=True)
 class ValueReport:
     """What the values of new features say, the sketches that say it, and which views could not be
-    read, by their reason."""
+    read, by their reason. `same` tells of (new feature, other) that are one by their definitions.
+    """
 
     matches: list[ValueMatch] = field(default_factory=list)
     sketches: list[ValueSketch] = field(default_factory=list)
+    same: dict[tuple[str, str], Told] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
 
 
@@ -74,13 +77,25 @@ def value_matches(
     beside: list[_Candidate] = []
     for sketch in _sketches(context.sketches, after, fresh, report.unread):
         feature = compiled.features[sketch.ref.split("@")[0]]
-        others = chain(_registered(sketch, transaction), beside, _proposed(sketch, transaction))
+        others = [*_registered(sketch, transaction), *beside, *_proposed(sketch, transaction)]
+        report.same.update(_same_definition(feature, sketch, others))
         match = _best_match(compiled.namespace, feature, sketch, others)
         if match is not None:
             report.matches.append(match)
         beside.append((new_feature(compiled.namespace, feature), sketch))
         report.sketches.append(sketch)
     return report
+
+
+def _same_definition(
+    feature: CompiledFeature, sketch: ValueSketch, others: Iterable[_Candidate]
+) -> Iterator[tuple[tuple[str, str], Told]]:
+    """How much was compared, and examples, of those that another tier calls the same."""
+    for known, other in others:
+        values = compare(other, sketch) if known.definition_key == feature.definition_key else None
+        if values is not None:
+            told = stands_behind(other, sketch, values), examples_of(other, sketch, values)
+            yield (feature.ref, known.ref), told
 
 
 def _registered(sketch: ValueSketch, transaction: Transaction) -> Iterator[_Candidate]:

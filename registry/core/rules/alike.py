@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from registry.core.compiled import CompiledFeature
-from registry.core.duplication import KnownFeature
+from registry.core.duplication import Duplicate, KnownFeature
 from registry.core.questions import ASK
 from registry.core.rules.base import Evidence, Hit, rule
 from registry.core.similarity.likeness import Example, Likeness
@@ -21,7 +21,7 @@ NEAR, IN_REVIEW = "near-duplicate", "duplicate-in-review"
 def duplicate_definition(evidence: Evidence) -> Iterable[Hit]:
     for found in evidence.duplicates:
         if not found.other.proposal:
-            yield _repeats(evidence, found.feature, found.other, _same(found.shared))
+            yield _repeats(evidence, found.feature, found.other, _same(found), found.examples)
 
 
 @rule(
@@ -60,8 +60,8 @@ def duplicate_in_review(evidence: Evidence) -> Iterable[Hit]:
     """Whichever lands second would repeat the first: both proposers are asked meanwhile."""
     for repeated in evidence.duplicates:
         if repeated.other.proposal:
-            judged = _same(repeated.shared)
-            yield _asked(evidence, repeated.feature, repeated.other, judged)
+            judged = _same(repeated)
+            yield _asked(evidence, repeated.feature, repeated.other, judged, repeated.examples)
     for found in evidence.alike:
         if found.other.proposal and found.judgement.verdict in ("duplicate", "near-duplicate"):
             judged = found.judgement
@@ -101,8 +101,9 @@ def values_not_compared(evidence: Evidence) -> Iterable[Hit]:
         yield Hit(view, message, "mend the source, or look for copies by hand")
 
 
-def _same(shared: str) -> Judgement:
-    return Judgement("duplicate", f"both are {shared}, for the same entity at the same times")
+def _same(found: Duplicate) -> Judgement:
+    why = f"both are {found.shared}, for the same entity at the same times"
+    return Judgement("duplicate", why, found.more)
 
 
 def _repeats(

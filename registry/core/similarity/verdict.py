@@ -44,8 +44,9 @@ class Judgement:
     @property
     def evidence(self) -> str:
         """All that speaks for it, in one paragraph."""
-        said = f"{self.why[:1].upper()}{self.why[1:]}."
-        return f"{said} {self.more}" if self.more else said
+        named = not self.why.partition(" ")[0].isalpha()  # a name stays as it is written
+        said = self.why if named else f"{self.why[:1].upper()}{self.why[1:]}"
+        return f"{said}. {self.more}" if self.more else f"{said}."
 
 
 def judge_pair(
@@ -102,6 +103,9 @@ def _relation(found: "ValueEvidence", new: str, old: str) -> str:
 def formula(new: str, old: str, slope: float, intercept: float) -> str:
     """`cents = 100 × euros + 1 (hundredths)`: with the units that the factor is known for."""
     factor = f"{slope:.9g} × {old}" if abs(slope - 1) > CLOSE else old
+    parts = round(1 / slope) if abs(slope) < 1 else 1
+    if abs(parts) > 1 and abs(slope * parts - 1) < CLOSE:
+        factor = f"{old} / {parts}"
     sign = "+" if intercept > 0 else "−"
     added = f" {sign} {abs(intercept):.9g}" if abs(intercept) > CLOSE else ""
     known = next((name for known, name in UNITS if abs(slope / known - 1) < CLOSE), "")

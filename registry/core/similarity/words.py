@@ -42,6 +42,8 @@ ABBREVIATIONS: Mapping[str, tuple[str, ...]] = {
 }
 _STOP = frozenset(
     {"a", "an", "and", "as", "at", "by", "for", "from", "in", "is", "it", "last", "of", "on"}
+    | {"do", "does", "did", "has", "have", "had", "how", "what", "which", "who", "many", "much"}
+    | {"be", "been", "are", "its", "this", "each", "per", "i", "we", "find", "feature"}
     | {"or", "over", "past", "previous", "that", "the", "to", "was", "were", "with", "within"}
 )
 _HOURS = {"h": 1, "hour": 1, "d": 24, "day": 24, "w": 168, "week": 168, "m": 720, "month": 720}
