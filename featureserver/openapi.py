@@ -13,6 +13,17 @@ _ERROR = {
         }
     },
 }
+WRITE_ERRORS: dict[int | str, dict[str, Any]] = dict.fromkeys(
+    (400, 401, 403, 404, 405, 409, 410, 422, 500, 503), _ERROR
+)
+_BUSY: dict[str, Any] = {
+    "description": "refused as things stand, or a materialization is under way",
+    "content": {"application/json": {"schema": {"type": ["string", "object"]}}},
+}
+MATERIALIZE_ANSWERS: dict[int | str, dict[str, Any]] = {
+    202: {"description": "accepted, with async=true"},
+    409: _BUSY,
+}
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 _STATUSES = ["PRESENT", "NULL_VALUE", "NOT_FOUND", "OUTSIDE_MAX_AGE", "INVALID"]
 _REQUEST = {
@@ -24,8 +35,12 @@ _REQUEST = {
             "additionalProperties": {"type": "array", "items": {}},
             "description": "join keys and request fields, each a list of one value per row",
         },
-        "features": {**_TEXTS, "nullable": True, "description": "view:feature[@version]"},
-        "feature_service": {"type": "string", "nullable": True},
+        "features": {
+            "type": ["array", "null"],
+            "items": {"type": "string"},
+            "description": "view:feature[@version]",
+        },
+        "feature_service": {"type": ["string", "null"]},
         "full_feature_names": {"type": "boolean", "default": False},
         "include_feature_view_version_metadata": {"type": "boolean", "default": False},
     },
@@ -114,13 +129,12 @@ GET_ONLINE_FEATURES: dict[str, Any] = {
     "post": {
         "summary": "Look features up",
         "description": "`results[i]` belongs to `metadata.feature_names[i]`: entities first, then "
-        "features in the order of the request.",
+        "features in the order of the request. A body in gzip says so in `Content-Encoding`.",
         "operationId": "get_online_features",
         "parameters": [
             _header("X-Request-Id", "echoed in the answer and written in logs"),
             _header("Fieldhouse-Caller", "who asks, for counts of use; else User-Agent's first"),
             _header("Fieldhouse-Feast-Answers", "answer as Feast does", enum=["true", "false"]),
-            _header("Content-Encoding", "gzip, when the body is", enum=["gzip", "identity"]),
         ],
         "requestBody": {
             "required": True,
@@ -148,9 +162,9 @@ _READY = {
     "required": ["ready"],
     "properties": {
         "ready": {"type": "boolean"},
-        "published": {"type": "integer", "nullable": True},
-        "published_age_seconds": {"type": "number", "nullable": True},
-        "registry_silent_since": {"type": "string", "format": "date-time", "nullable": True},
+        "published": {"type": ["integer", "null"]},
+        "published_age_seconds": {"type": ["number", "null"]},
+        "registry_silent_since": {"type": ["string", "null"], "format": "date-time"},
         "reason": {"type": "string"},
     },
 }

@@ -12,7 +12,7 @@ from featureserver.http_errors import describe
 from featureserver.instants import read_instant
 from featureserver.jobs import MaterializationJobs
 from featureserver.materialize import Materializer
-from featureserver.openapi import PLAIN_ROUTES
+from featureserver.openapi import MATERIALIZE_ANSWERS, PLAIN_ROUTES, WRITE_ERRORS
 from featureserver.push import Pusher
 from registry.kernel.errors import FieldhouseError, Invalid, NotFound
 from registry.ports import Authority
@@ -26,7 +26,7 @@ def create_api(
     pusher: Callable[[], Pusher], materializer: Callable[[], Materializer], authority: Authority
 ) -> FastAPI:
     """FastAPI's part of the application."""
-    api = FastAPI(title="Fieldhouse features", version="1")
+    api = FastAPI(title="Fieldhouse features", version="1", responses=WRITE_ERRORS)
     jobs = MaterializationJobs(materializer)
 
     def operator(authorization: str | None) -> str:
@@ -43,7 +43,12 @@ def create_api(
         operator(authorization)
         pusher().write(body.feature_view_name, body.df)
 
-    @api.post("/materialize", summary="Materialize a span of time", response_model=None)
+    @api.post(
+        "/materialize",
+        summary="Materialize a span of time",
+        response_model=None,
+        responses=MATERIALIZE_ANSWERS,
+    )
     def materialize(
         body: schemas.Materialize,
         later: BackgroundTasks,
@@ -56,7 +61,10 @@ def create_api(
         return jobs.start(body.feature_views, since, until, actor, later if in_background else None)
 
     @api.post(
-        "/materialize-incremental", summary="Materialize from the last end", response_model=None
+        "/materialize-incremental",
+        summary="Materialize from the last end",
+        response_model=None,
+        responses=MATERIALIZE_ANSWERS,
     )
     def materialize_incremental(
         body: schemas.MaterializeIncremental,
@@ -99,6 +107,8 @@ async def _refuse_route(request: Request, error: Exception) -> Response:
         return await _refuse(request, NotFound("route", request.url.path, [*known, *PLAIN_ROUTES]))
     response = await _refuse(request, Invalid(f"{request.url.path} does not take {request.method}"))
     response.status_code = status
+    if isinstance(error, HTTPException):
+        response.headers.update(error.headers or {})  # Allow, where another method would do
     return response
 
 

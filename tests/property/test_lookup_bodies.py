@@ -3,6 +3,7 @@
 import json
 import math
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,6 +52,21 @@ def app():
     return app_over(STATE, store, InMemoryRegistry(STATE), limits=Limits(body_bytes=100_000))
 
 
+@pytest.fixture(scope="module")
+def described(app):
+    """The paths of our OpenAPI document, references resolved."""
+    document = call(app, "GET", "/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    return document["paths"]
+
+
+def check_described(described, answer, path):
+    """The answer is one that the OpenAPI document promises."""
+    promised = described[path]["post"]["responses"][str(answer.status_code)]
+    if "json" in answer.headers.get("content-type", ""):
+        jsonschema.validate(answer.json(), promised["content"]["application/json"]["schema"])
+
+
 def check(answer):
     assert 200 <= answer.status_code < 500, answer.text
     if answer.status_code != 200:
@@ -65,8 +81,10 @@ def check(answer):
 
 @settings(deadline=None, max_examples=120)
 @given(BODIES)
-def test_any_json_is_answered_or_refused(app, body):
-    check(call(app, "POST", PATH, content=json.dumps(body).encode()))
+def test_any_json_is_answered_or_refused_as_openapi_says(app, described, body):
+    answer = call(app, "POST", PATH, content=json.dumps(body).encode())
+    check(answer)
+    check_described(described, answer, PATH)
 
 
 @settings(deadline=None, max_examples=80)
@@ -93,5 +111,12 @@ def test_entities_of_any_value_are_answered_or_refused_in_arrow_too(app, kind, v
     st.sampled_from(["/push", "/write-to-online-store", "/materialize"]),
     st.dictionaries(st.text(max_size=20), JSON_VALUES, max_size=4) | JSON_VALUES,
 )
-def test_writing_routes_refuse_any_body_without_a_token_or_a_sense(app, path, body):
-    check(call(app, "POST", path, content=json.dumps(body).encode()))
+def test_writing_routes_refuse_any_body_without_a_token_or_a_sense(app, described, path, body):
+    answer = call(app, "POST", path, content=json.dumps(body).encode())
+    check(answer)
+    check_described(described, answer, path)
+
+
+def test_another_method_is_told_which_one_would_do(app):
+    answer = call(app, "GET", "/push")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
