@@ -26,7 +26,7 @@ CELLS = 24
 BLOCKS = 12
 BLOCK_KEYS = 8
 BLOCK_CELLS = 16
-MONTH_KEYS, MONTH_CELLS = 64, 4
+MONTH_KEYS, MONTH_CELLS = 32, 4
 MAX_SHARE = 0.1
 _NULL = 7
 Numbers = NDArray[np.uint64]
@@ -82,7 +82,7 @@ def _months_of_keys(sketch: ValueSketch) -> Iterator[int]:
         for place, key in enumerate(sketch.keys[:MONTH_KEYS]):
             values = part[:, place]
             known = values[~np.isnan(values)][:MONTH_CELLS]
-            if len(known) == min(MONTH_CELLS, len(rows)) and len(np.unique(known)) > 1:
+            if len(known) == min(MONTH_CELLS, len(rows)) and (known != known[0]).any():
                 name = f"{sketch.entity} {month} {key} "
                 made.add(_number(name.encode() + known.tobytes()))
     yield from sorted(made)[:CELLS]

@@ -19,6 +19,8 @@ TOLERANCE = 1e-9
 DECIMALS = range(-3, 5)
 # Of values that only rise within a key, as counters do, order says nothing about likeness.
 MAX_RISING_KEYS = 0.8
+SAMPLE = 256
+MIN_RANKS = 0.6
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -38,6 +40,26 @@ def of_numbers(x: Floats, y: Floats) -> Iterator[Relation]:
         if found is not None:
             yield found
     yield monotone(x, y)
+
+
+def go_together(x: Floats, y: Floats) -> bool:
+    """Whether two numbers may stand in any relation of `of_numbers`, by the ranks of some pairs:
+    most candidates do not, and are not looked at more closely."""
+    if len(x) < SAMPLE // 4:
+        return True
+    few = slice(None, None, max(1, len(x) // SAMPLE))
+    left, right = _ranks(x[few]), _ranks(y[few])
+    spread = float(left.std() * right.std())
+    if spread == 0.0:
+        return True
+    return abs(float(np.mean((left - left.mean()) * (right - right.mean())))) > MIN_RANKS * spread
+
+
+def _ranks(values: Floats) -> Floats:
+    ordered = np.sort(values)
+    low, high = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
+    ranks: Floats = (low + high) / 2.0
+    return ranks
 
 
 def of_categories(x: Floats, y: Floats) -> Iterator[Relation]:
@@ -72,12 +94,17 @@ def rounded(x: Floats, y: Floats) -> Relation | None:
 def step_of(values: Floats) -> float | None:
     """The power of ten that all values are multiples of, where there is one."""
     finite = values[np.isfinite(values)]
+    few = finite[:: max(1, len(finite) // 16)]
     for decimals in DECIMALS:
         step = 10.0**-decimals
-        with np.errstate(over="ignore", invalid="ignore"):
-            if len(finite) and np.all(close(finite, np.round(finite / step) * step)):
-                return step
+        if len(few) and _multiples(few, step) and _multiples(finite, step):
+            return step
     return None
+
+
+def _multiples(values: Floats, step: float) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.all(close(values, np.round(values / step) * step)))
 
 
 def affine(x: Floats, y: Floats) -> Relation | None:
@@ -175,8 +202,9 @@ def independent(values: Floats) -> int:
     with np.errstate(invalid="ignore"):
         changed = known[1:] & known[:-1] & ~close(values[1:], values[:-1])
     runs = int(known.any(axis=0).sum() + changed.sum())
-    rows = [row[~np.isnan(row)] for row in values]
-    telling = [row for row in rows if len(row) > 1]
-    if telling and all(np.all(close(row, np.full_like(row, row[0]))) for row in telling):
-        return min(runs, len([row for row in rows if len(row)]))
-    return runs
+    times = known.any(axis=1)
+    first = values[np.arange(len(values)), known.argmax(axis=1)][:, None]
+    with np.errstate(invalid="ignore"):
+        alike = close(np.where(known, values, first), np.broadcast_to(first, values.shape))
+    by_calendar = bool(np.any(known.sum(axis=1) > 1)) and bool(np.all(alike[times]))
+    return min(runs, int(times.sum())) if by_calendar else runs
