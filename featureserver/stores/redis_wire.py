@@ -116,17 +116,23 @@ class RedisReader:
         if "path" in options:
             _, link = await loop.create_unix_connection(Link, options["path"])
             return link
-        secure = ssl.create_default_context() if self._is_tls() else None
-        if secure is not None and options.get("ssl_ca_certs"):
-            secure.load_verify_locations(options["ssl_ca_certs"])
         host, port = options.get("host", "localhost"), int(options.get("port", 6379))
-        _, link = await loop.create_connection(Link, host, port, ssl=secure)
+        _, link = await loop.create_connection(Link, host, port, ssl=self._secure())
         return link
 
-    def _is_tls(self) -> bool:
-        return issubclass(
-            self._options.get("connection_class", object), redis_connection.SSLConnection
-        )
+    def _secure(self) -> ssl.SSLContext | None:
+        """How TLS is spoken, by the URL's `ssl_ca_certs`, `ssl_certfile` and `ssl_keyfile`; the
+        server's certificate is always verified. None where the URL names no TLS."""
+        options = self._options
+        kind = options.get("connection_class", object)
+        if not issubclass(kind, redis_connection.SSLConnection):
+            return None
+        secure = ssl.create_default_context()
+        if options.get("ssl_ca_certs"):
+            secure.load_verify_locations(options["ssl_ca_certs"])
+        if options.get("ssl_certfile"):
+            secure.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
+        return secure
 
     async def _greet(self, link: Link) -> None:
         deadline = time.monotonic() + self._timeout
