@@ -13,6 +13,7 @@ def command_ports() -> CommandPorts:
     return CommandPorts(
         tables=warehouse_tables,
         sketches=lambda settings: _warehouse("open_sketches")(settings),
+        examples=lambda settings: _warehouse("open_examples")(settings),
         values=lambda settings: _warehouse("open_values")(settings),
         expectations=lambda settings: _warehouse("open_expectations")(settings),
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from registry.core.audit import ChainedEvent, Checkpoint, Event
@@ -225,6 +226,18 @@ class SketchMaker(Protocol):
         ...
 
 
+class ExampleReader(Protocol):
+    """Sketches a column of somebody's file, to look for it among features; `warehouse` implements
+    it."""
+
+    def __call__(
+        self, file: Path, column: str, keys: Mapping[str, str], time: str
+    ) -> "ValueSketch | None":
+        """The sketch; None when no row has a key and a past time. `keys` map join keys to the
+        file's columns. Raises `Misuse`, `Invalid` or `NotFound` for what cannot be read."""
+        ...
+
+
 class SampleReader(Protocol):
     """Reads values for duplicate detection; `warehouse` implements it.
 
@@ -402,3 +415,4 @@ class CommandPorts:
     values: Callable[[Settings], ValueComparer] | None = None
     expectations: Callable[[Settings], SampleChecker] | None = None
     sketches: Callable[[Settings], SketchMaker] | None = None
+    examples: Callable[[Settings], ExampleReader] | None = None

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from registry.kernel.settings import Settings
-from registry.ports import SampleChecker, SampleReader, ValueComparer
+from registry.ports import ExampleReader, SampleChecker, SampleReader, ValueComparer
 from registry.settings import HOME, clock_of
 from warehouse.catalog import read_catalog
 from warehouse.engines.duckdb import DuckDBEngine
@@ -53,6 +53,13 @@ def open_engine(settings: Settings, tables: Mapping[str, Path] | None = None) ->
 def open_sketches(settings: Settings) -> ValueSketcher:
     """What the registry compares new features by; see `warehouse.value_sketches`."""
     return ValueSketcher(open_engine(settings), clock_of(settings))
+
+
+def open_examples(settings: Settings) -> ExampleReader:
+    """What reads a column of somebody's file, to look for features with the same values."""
+    from warehouse.example_values import ExampleSketcher  # it opens an engine by this module
+
+    return ExampleSketcher(settings, clock_of(settings))
 
 
 def open_samples(settings: Settings) -> SampleReader:

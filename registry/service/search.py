@@ -7,12 +7,18 @@ from registry.core.definitions import Source
 from registry.core.digests import column_expression
 from registry.core.similarity.facets import differing_facets, set_facets_apart, spoken
 from registry.core.similarity.families import Family, Member, families
+from registry.core.similarity.structure import near_copy
+from registry.core.similarity.trees import sql_tree
 from registry.core.similarity.words import Document, WordIndex
 from registry.core.sql_lineage import output_columns
 from registry.core.state import FeatureRecord
 from registry.kernel.errors import Invalid
 from registry.ports import Transaction
 from registry.service.context import Context
+
+MAX_QUERY = 200_000
+MAX_QUESTION = 4_000
+CANDIDATES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +37,18 @@ class Found:
 def search_words(
     context: Context, question: str, entity: str | None = None, limit: int = 10
 ) -> list[Found]:
-    """The live features of every namespace whose words fit the question best."""
+    """The live features of every namespace whose words fit the question best; without a question
+    those of the entity, by name."""
+    if len(question) > MAX_QUESTION:
+        raise Invalid(f"a question of {len(question)} characters", f"at most {MAX_QUESTION}")
     with context.store.read() as transaction:
         records = dict(_live(transaction, entity))
+    if not question.strip():
+        listed = sorted(records)[:limit]
+        return [answer_of(ref, records[ref], f"found by {entity}", 0.0) for ref in listed]
     index = WordIndex.of(_document(ref, record) for ref, record in records.items())
     return [
-        _found(hit.ref, records[hit.ref], f"shares: {', '.join(hit.words)}", hit.score)
+        answer_of(hit.ref, records[hit.ref], f"shares: {', '.join(hit.words)}", hit.score)
         for hit in index.search(question, limit)
     ]
 
@@ -46,6 +58,8 @@ def search_sql(context: Context, query: str, limit: int = 10) -> list[Found]:
 
     Raises `Invalid` when the query does not parse or its columns cannot be told.
     """
+    if len(query) > MAX_QUERY:
+        raise Invalid(f"a query of {len(query)} characters", f"at most {MAX_QUERY} are read")
     columns = output_columns(query)
     if columns is None:
         raise Invalid("the columns of this query cannot be told", hint="write one plain SELECT")
@@ -53,12 +67,33 @@ def search_sql(context: Context, query: str, limit: int = 10) -> list[Found]:
     wanted = {column: column_expression(source, column) for column in columns}
     with context.store.read() as transaction:
         records = dict(_live(transaction, None))
-    found = [
-        answer
-        for column, expression in wanted.items()
-        for answer in _same_or_variant(column, expression, records.items())
-    ]
-    return sorted(found, key=lambda f: (-f.score, f.ref))[:limit]
+        found = [
+            answer
+            for column, expression in wanted.items()
+            for answer in (
+                *_same_or_variant(column, expression, records.items()),
+                *_near(column, expression, transaction),
+            )
+        ]
+    best: dict[str, Found] = {}
+    for answer in sorted(found, key=lambda f: (-f.score, f.ref)):
+        best.setdefault(answer.ref, answer)
+    return list(best.values())[:limit]
+
+
+def _near(column: str, expression: str, transaction: Transaction) -> Iterable[Found]:
+    """Definitions that are a piece or two away."""
+    from registry.core.similarity.minhash import bands  # numpy is for those who compare
+
+    tree = sql_tree(expression)
+    if tree is None:
+        return
+    for namespace, record in transaction.structure_candidates(bands(tree), CANDIDATES):
+        theirs = sql_tree(dict(record.facets).get("expression", ""))
+        copy = None if theirs is None else near_copy(theirs, tree)
+        if copy is not None:
+            ref = f"{namespace}/{record.ref}"
+            yield answer_of(ref, record, f"as column {column}: {copy.why}", copy.ratio)
 
 
 def find_families(context: Context) -> list[Family]:
@@ -79,13 +114,13 @@ def _same_or_variant(
     for ref, record in records:
         theirs = dict(record.facets).get("expression", "")
         if theirs == expression:
-            yield _found(ref, record, f"computes exactly what column {column} computes", 2.0)
+            yield answer_of(ref, record, f"computes exactly what column {column} computes", 2.0)
             continue
         faceted = set_facets_apart(theirs)
         if faceted.shape == asked.shape:
             pieces = differing_facets(asked, faceted)
             differs = [f"{kind} {spoken(b)} for {spoken(a)}" for kind, a, b in pieces]
-            yield _found(ref, record, f"as column {column} but {'; '.join(differs)}", 1.0)
+            yield answer_of(ref, record, f"as column {column} but {'; '.join(differs)}", 1.0)
 
 
 def _live(transaction: Transaction, entity: str | None) -> Iterable[tuple[str, FeatureRecord]]:
@@ -126,7 +161,8 @@ def _member(ref: str, record: FeatureRecord) -> Member:
     )
 
 
-def _found(ref: str, record: FeatureRecord, why: str, score: float) -> Found:
+def answer_of(ref: str, record: FeatureRecord, why: str, score: float) -> Found:
+    """A feature as an answer."""
     facts = record.facts
     return Found(
         ref=ref,

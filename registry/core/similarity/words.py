@@ -34,11 +34,13 @@ ABBREVIATIONS: Mapping[str, tuple[str, ...]] = {
     "percentage": ("share",),
     "qty": ("quantity",),
     "rate": ("share", "rate"),
+    "rain": ("precipitation", "rain"),
     "ratio": ("share",),
     "std": ("deviation",),
     "temp": ("temperature",),
     "txn": ("transaction",),
     "usr": ("user",),
+    "windy": ("wind",),
 }
 _STOP = frozenset(
     {"a", "an", "and", "as", "at", "by", "for", "from", "in", "is", "it", "last", "of", "on"}
