@@ -4,7 +4,8 @@ All rows of one entity share a slot (`keys`), and a batch goes to each node in o
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -45,11 +46,36 @@ class ClusterOnlineStore(RedisOnlineStore):
     def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
         if not keys:
             return []
-        with self._translated("read features"), self._client.pipeline() as pipe:
+        with self._translated("read features"):
+            found: list[bytes | None] = self._by_the_map_in_force(lambda: self._get(keys))
+            return found
+
+    def _get(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        with self._client.pipeline() as pipe:
             for key in keys:
                 pipe.get(key)
             found: list[bytes | None] = pipe.execute()
             return found
+
+    def _trip(self, keys: Sequence[bytes], rows: Sequence[bytes], flags: tuple[bytes, ...]) -> int:
+        return int(self._by_the_map_in_force(lambda: self._send(keys, rows, flags)))
+
+    def _by_the_map_in_force(self, work: Callable[[], Any]) -> Any:
+        """A node has gone, or another took over from it: by a new map, once. Repeating a write
+        does no harm."""
+        try:
+            return work()
+        except (RedisError, RedisClusterException):
+            self._client.nodes_manager.initialize()
+            return work()
+
+    @contextmanager
+    def _translated(self, doing: str) -> Iterator[None]:
+        with super()._translated(doing):
+            try:
+                yield
+            except RedisClusterException as error:
+                raise unavailable(doing, self._address, error) from error
 
     def _send(self, keys: Sequence[bytes], rows: Sequence[bytes], flags: tuple[bytes, ...]) -> int:
         with self._client.pipeline() as pipe:

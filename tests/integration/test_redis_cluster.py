@@ -4,7 +4,8 @@ import asyncio
 import socket
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from registry.testing import NOON, feature, view
 from tests.feature_server import OwnRedis
 
 NODES = 3
+MINUTE = timedelta(minutes=1)
 IDS = [*range(100), 0x7D, 0x7E7D, 2**62]
 VIEWS = [view(f"v{i}", [feature("x", "int64")], {"id": "int64"}) for i in range(3)]
 
@@ -36,30 +38,43 @@ def free_ports(count):
     return found
 
 
-@pytest.fixture(scope="module")
-def cluster():
+@contextmanager
+def running_cluster(*options):
+    """The primaries of a cluster that is up, and what starts another node of it."""
     with tempfile.TemporaryDirectory(prefix="fh-") as place, ExitStack() as stack:
-        nodes = []
-        for port in free_ports(NODES):
+
+        def start(port):
             folder = Path(place) / str(port)
             folder.mkdir()
             node = OwnRedis(folder, port)
-            node.start("--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf")
             stack.callback(node.stop)
-            nodes.append(node)
-        clients = [redis.Redis(port=node.port) for node in nodes]
-        for index, client in enumerate(clients):
+            node.start("--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", *options)
+            return node
+
+        nodes = [start(port) for port in free_ports(NODES)]
+        for index, node in enumerate(nodes):
             first, last = 16384 * index // NODES, 16384 * (index + 1) // NODES
-            client.execute_command("CLUSTER ADDSLOTS", *range(first, last))
-            client.execute_command("CLUSTER MEET", "127.0.0.1", nodes[0].port)
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            infos = [client.execute_command("CLUSTER INFO") for client in clients]
-            if all(one["cluster_state"] == "ok" for one in infos):
-                break
-            time.sleep(0.05)
-        for client in clients:
-            client.close()
+            told(node, "CLUSTER ADDSLOTS", *range(first, last))
+            told(node, "CLUSTER MEET", "127.0.0.1", nodes[0].port)
+        wait_until(lambda: all(told(n, "CLUSTER INFO")["cluster_state"] == "ok" for n in nodes))
+        yield nodes, start
+
+
+def told(node, command, *words):
+    with redis.Redis(port=node.port) as client:
+        return client.execute_command(command, *words)
+
+
+def wait_until(holds, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with running_cluster() as (nodes, _):
         yield nodes
 
 
@@ -184,3 +199,54 @@ def test_a_generation_is_counted_and_deleted_on_every_node(store):
 def test_a_cluster_that_does_not_answer_is_unavailable():
     with pytest.raises(Unavailable, match="cluster"):
         open_store("redis+cluster://127.0.0.1:1", 0.2)
+
+
+@pytest.mark.slow
+def test_a_replica_takes_over_for_a_killed_node_without_a_restart_here():
+    with running_cluster("--cluster-node-timeout", "1000") as (nodes, start):
+        replica = start(free_ports(1)[0])
+        told(replica, "CLUSTER MEET", "127.0.0.1", nodes[0].port)
+        doomed = told(nodes[0], "CLUSTER MYID").decode()
+        wait_until(lambda: knows(replica, doomed))
+        told(replica, "CLUSTER REPLICATE", doomed)
+        url = f"redis+cluster://127.0.0.1:{nodes[0].port}"
+        store = open_store(url, 1.0)
+        keys = key_space(VIEWS[0]).keys({"id": IDS})
+        rows = [pack(VIEWS[0].row_schema, {"x": i}, NOON) for i in range(len(IDS))]
+        store.write(keys, rows)
+        wait_until(lambda: followed(replica))
+
+        async def ask():
+            reader = open_reader(url, 1.0)
+            before = await reader.read(keys)
+            nodes[0].stop()
+            answers = [await tried(reader, keys) for _ in range(200)]
+            await reader.close()
+            return before, answers
+
+        before, answers = asyncio.run(ask())
+        assert before == rows
+        assert all(one in (None, rows) for one in answers), "an answer that is neither"
+        assert None in answers and answers[-1] == rows
+        later = [pack(VIEWS[0].row_schema, {"x": -i}, NOON + MINUTE) for i in range(len(IDS))]
+        assert store.write(keys, later) == len(IDS)
+        assert store.read(keys) == later
+        store.close()
+
+
+def knows(node, other):
+    return other in str(told(node, "CLUSTER NODES"))
+
+
+def followed(replica):
+    """The replica has all that its primary had."""
+    with redis.Redis(port=replica.port) as client:
+        found = client.info("replication")
+        return found["role"] == "slave" and found["master_link_status"] == "up" and client.dbsize()
+
+
+async def tried(reader, keys):
+    """All values; None where the reader said that it cannot."""
+    await asyncio.sleep(0.05)
+    with suppress(Unavailable):
+        return await reader.read(keys)
