@@ -32,6 +32,7 @@ def _features(name: str, summary: str, section: str) -> Entry:
 SERVE: Mapping[str, Entry] = {
     "features": Entry("featureserver.cli:serve_features", "serve features over HTTP"),
     "models": Entry("serving.cli:serve_models", "serve predictions over HTTP"),
+    "reviews": Entry("fieldhouse.review_command:serve_reviews", "serve proposals over HTTP"),
 }
 
 TABLE: Mapping[str, Entry] = {

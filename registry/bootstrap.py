@@ -49,8 +49,13 @@ class SqlRegistry:
         return self.context.clock
 
     def authority(self, token: str | None, *roles: str) -> Principal:
-        with self.database.read() as connection:
-            principal = tokens.principal_of(connection, token, self.clock())
+        """See `registry.ports.Authority`. That a token was used after its end is audited."""
+        try:
+            with self.database.read() as connection:
+                principal = tokens.principal_of(connection, token, self.clock())
+        except tokens.SpentToken as spent:
+            self._note(spent.subject, "token:refused", spent.subject)
+            raise
         return tokens.require(principal, roles)
 
     def switch_generation(self, view_key: str, generation: int, actor: str) -> Published:

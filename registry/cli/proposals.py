@@ -69,10 +69,11 @@ def show(digest: str, out: Output) -> None:
         stands = standing(registry.context, transaction, transaction.proposal(digest))
         findings = findings_now(registry.context, transaction, stands.proposal.findings)
     stands = replace(stands, proposal=replace(stands.proposal, findings=findings))
-    out.data(_document(stands), _text(stands))
+    out.data(proposal_document(stands), _text(stands))
 
 
-def _document(stands: "Standing") -> dict[str, object]:
+def proposal_document(stands: "Standing") -> dict[str, object]:
+    """A proposal as data: its changes, whose word it has, what it lacks."""
     from registry.kernel.output import plain
 
     proposal = stands.proposal

@@ -1,6 +1,7 @@
 """Putting a plan forward, and consenting to it. Who proposes never approves."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from registry.core.answerable import answerable
@@ -159,7 +160,25 @@ def _made(
 
 
 def approve(context: Context, digest: str, principal: Principal, comment: str = "") -> Standing:
-    """Record one person's consent to exactly that plan; raises `Forbidden` when it can't count."""
+    """Record one person's consent to exactly that plan. Raises `Forbidden` when it can't count,
+    `Refused` when the proposal is over; either is audited."""
+    with _audited(context, digest, principal, "approval:refused"):
+        return _approved(context, digest, principal, comment)
+
+
+@contextmanager
+def _audited(context: Context, digest: str, principal: Principal, action: str) -> Iterator[None]:
+    """Keep an event of a refusal of what is done inside."""
+    try:
+        yield
+    except Refused as refused:
+        event = Event(context.clock(), principal.subject, action, digest, str(refused))
+        with context.store.write() as transaction:
+            transaction.append([event])
+        raise
+
+
+def _approved(context: Context, digest: str, principal: Principal, comment: str) -> Standing:
     with context.store.write() as transaction:
         proposal = _open_proposal(transaction, digest)
         _check_approver(context, transaction, proposal, principal)
@@ -181,7 +200,13 @@ def _check_approver(
 
 
 def reject(context: Context, digest: str, principal: Principal, reason: str) -> Proposal:
-    """Close a proposal for good; its proposer may take it back, others need an approver's role."""
+    """Close a proposal for good; its proposer may take it back, others need an approver's role. A
+    refusal is audited."""
+    with _audited(context, digest, principal, "rejection:refused"):
+        return _rejected(context, digest, principal, reason)
+
+
+def _rejected(context: Context, digest: str, principal: Principal, reason: str) -> Proposal:
     with context.store.write() as transaction:
         proposal = _open_proposal(transaction, digest)
         if not same_subject(principal.subject, proposal.proposer):

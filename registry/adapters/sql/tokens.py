@@ -70,6 +70,18 @@ def any_token(connection: sa.Connection) -> bool:
     return connection.execute(sa.select(t.token.c.hash).limit(1)).first() is not None
 
 
+class SpentToken(Unauthorized):
+    """A token that was good once: `subject` is whose it was."""
+
+    def __init__(self, subject: str, why: str, hint: str) -> None:
+        super().__init__(f"the token of {subject} {why}", hint=hint)
+        self.subject = subject
+
+    @property
+    def kind(self) -> str:
+        return "Unauthorized"
+
+
 def principal_of(connection: sa.Connection, token: str | None, now: datetime) -> Principal:
     """Who stands behind a token; raises `Unauthorized` for none, or a bad one."""
     hint = "set FIELDHOUSE_AUTH_TOKEN, or get one from an admin: fieldhouse token create"
@@ -81,9 +93,9 @@ def principal_of(connection: sa.Connection, token: str | None, now: datetime) ->
         raise Unauthorized("the token is not known", hint=hint)
     info = _info(row)
     if info.revoked_at is not None:
-        raise Unauthorized(f"the token of {info.subject} was revoked", hint=hint)
+        raise SpentToken(info.subject, "was revoked", hint)
     if info.expires_at is not None and info.expires_at <= now:
-        raise Unauthorized(f"the token of {info.subject} expired {info.expires_at}", hint=hint)
+        raise SpentToken(info.subject, f"expired {info.expires_at}", hint)
     return Principal(info.subject, frozenset(info.roles), info.bot)
 
 
