@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = Setting("online", "timeout_seconds", 1.0, "how long one answer
 POLL_MICROS = Setting(
     "online",
     "poll_micros",
-    100.0,
+    250.0,
     "how long a lookup in process or of a model server looks for a near Redis's answer before it "
     "sleeps for it; 0: not at all",
 )

@@ -125,6 +125,9 @@ class RowPlan:
             return np.ascontiguousarray(looked_up, np.float64)
         if given.table is not None:
             return given.table
+        if len(given.columns) == len(self._names) == 1:
+            (only,) = given.columns.values()
+            return np.ascontiguousarray(only.reshape(given.rows, -1), np.float64)
         rows = np.full((given.rows, self.width), np.nan)
         if looked_up is not None:
             rows[:, self._targets] = looked_up

@@ -2,8 +2,8 @@
 
 A near Redis answers within tens of microseconds, and being put to sleep and woken takes longer
 than that. So a reader looks again and again for a short while (`online.poll_micros`). Where that
-was in vain it does not try again for a second, so that a far or busy Redis costs no more than
-before. Whatever goes wrong here is left to the ordinary way, which knows what to do about it.
+was in vain it rests, twice as long each time and up to a second, so that a far or busy Redis costs
+no more than before. Whatever goes wrong here is left to the ordinary way, which knows what to do.
 """
 
 import os
@@ -23,6 +23,7 @@ from featureserver.stores.redis import address_of, unavailable
 
 MOST_KEYS = 128
 REST_SECONDS = 1.0
+_FIRST_REST_SECONDS = 0.01
 _BYTES = 1 << 16
 _parse_url: Any = redis_connection.parse_url
 Found = list[bytes | None]
@@ -60,6 +61,7 @@ class Connection:
             try:
                 self._reader.feed(self._received())
             except BlockingIOError:
+                os.sched_yield()  # Redis may have been woken on this very processor
                 if time.perf_counter() > give_up:
                     self.slept = True
                     if not timeout_seconds or not self._sleep(timeout_seconds):
@@ -104,25 +106,44 @@ def can_poll(url: str) -> bool:
     return not secure and len(os.sched_getaffinity(0)) > 1
 
 
+class Patience:
+    """How long to poll now: nothing while it rests from having polled in vain."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._rest = _FIRST_REST_SECONDS
+        self._from = 0.0
+
+    @property
+    def now(self) -> float:
+        return self._seconds if time.monotonic() >= self._from else 0.0
+
+    def found(self) -> None:
+        self._rest = _FIRST_REST_SECONDS
+
+    def lost(self) -> None:
+        self._from = time.monotonic() + self._rest
+        self._rest = min(REST_SECONDS, 2 * self._rest)
+
+
 class PollingPool:
     """Small reads for threads, on as many connections as threads read at a time."""
 
     def __init__(self, url: str, timeout_seconds: float, patience: float) -> None:
-        self._url, self._timeout, self._patience = url, timeout_seconds, patience
+        self._url, self._timeout, self._patience = url, timeout_seconds, Patience(patience)
         self._free: deque[Connection] = deque()
-        self._polls_from = self._works_from = 0.0
+        self._works_from = 0.0
 
     def read(self, keys: Sequence[bytes]) -> Found | None:
         """The values of `keys`; None when the ordinary way must be gone. Raises `Unavailable`
         when Redis does not answer in time."""
-        now = time.monotonic()
-        if len(keys) > MOST_KEYS or now < self._works_from:
+        if len(keys) > MOST_KEYS or time.monotonic() < self._works_from:
             return None
         connection = None
         try:
             connection = self._free.pop() if self._free else Connection(self._url, self._timeout)
             command = hiredis.pack_command((b"MGET", *keys))
-            patience = self._patience if now >= self._polls_from else 0.0
+            patience = self._patience.now
             answer = connection.ask(command, patience, self._timeout)
         except TimeoutError as error:
             self._drop(connection)
@@ -130,8 +151,10 @@ class PollingPool:
         except (OSError, IndexError, hiredis.HiredisError):
             self._drop(connection)
             return None
-        if patience and connection.slept:
-            self._polls_from = now + REST_SECONDS
+        if connection.slept and patience:
+            self._patience.lost()
+        elif patience:
+            self._patience.found()
         self._free.append(connection)
         return answer if type(answer) is list else None
 
@@ -155,11 +178,11 @@ class PollingReader:
         self, ordinary: AsyncReader, url: str, timeout_seconds: float, patience: float
     ) -> None:
         self._ordinary = ordinary
-        self._url, self._timeout, self._patience = url, timeout_seconds, patience
+        self._url, self._timeout, self._patience = url, timeout_seconds, Patience(patience)
         self._connection: Connection | None = None
         self._connecting: threading.Thread | None = None
         self._closed = False
-        self._rests_until = 0.0
+        self._connects_from = 0.0
 
     async def read(self, keys: Sequence[bytes]) -> Found:
         found = self._polled(keys) if len(keys) <= MOST_KEYS else None
@@ -177,27 +200,26 @@ class PollingReader:
         await self._ordinary.close()
 
     def _polled(self, keys: Sequence[bytes]) -> Found | None:
-        if time.monotonic() < self._rests_until:
-            return None
-        connection = self._connection
+        connection, patience = self._connection, self._patience.now
         if connection is None:
             self._start_connecting()
+        if connection is None or not patience:
             return None
         try:
-            answer = connection.ask(hiredis.pack_command((b"MGET", *keys)), self._patience, 0.0)
+            answer = connection.ask(hiredis.pack_command((b"MGET", *keys)), patience, 0.0)
         except TimeoutError:
-            self._rests_until = time.monotonic() + REST_SECONDS
+            self._patience.lost()
             return None
         except (OSError, IndexError, hiredis.HiredisError):
             connection.close()
             self._connection = None
-            self._rests_until = time.monotonic() + REST_SECONDS
             return None
+        self._patience.found()
         return answer if type(answer) is list else None
 
     def _start_connecting(self) -> None:
-        if self._connecting is None or not self._connecting.is_alive():
-            self._rests_until = time.monotonic() + REST_SECONDS
+        if time.monotonic() >= self._connects_from and not self._closed:
+            self._connects_from = time.monotonic() + REST_SECONDS + self._timeout
             self._connecting = threading.Thread(target=self._connect, daemon=True)
             self._connecting.start()
 
@@ -209,7 +231,7 @@ class PollingReader:
         if self._closed:
             connection.close()
         else:
-            self._connection, self._rests_until = connection, 0.0
+            self._connection = connection
 
 
 def _connected(options: dict[str, Any], timeout_seconds: float) -> socket.socket:
