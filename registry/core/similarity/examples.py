@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.core.similarity.likeness import Example
-from registry.core.similarity.relations import Floats
+from registry.core.similarity.relations import Floats, of_categories, of_numbers
 from registry.core.similarity.values import ValueEvidence, ValueSketch
 
 MOST = 4
-_FITS = 1e-6
 Flags = NDArray[np.bool_]
 
 
@@ -77,18 +76,14 @@ def _beside(left: ValueSketch, right: ValueSketch, shift_seconds: float) -> _Bes
 
 
 def _fits(beside: _Beside, found: ValueEvidence) -> Flags:
-    """Which pairs fit the relation, where that can be told of a pair alone."""
-    x, y = beside.x, beside.y
-    with np.errstate(invalid="ignore"):
-        if found.relation in ("equal", "shifted"):
-            return _close(x, y)
-        if found.relation == "affine":
-            wanted = found.slope * x + found.intercept
-            size = max(float(np.nanmax(np.abs(y), initial=0.0)), 1.0)
-            return np.asarray(np.abs(wanted - y) <= _FITS * size)
-        if found.relation == "rounded":
-            return np.asarray(np.abs(x - y) <= 1.0)
-    return np.ones(x.shape, dtype=np.bool_)
+    """Which pairs fit the relation, by the rule that found it; all the others do not."""
+    known = beside.known
+    x, y = beside.x[known], beside.y[known]
+    categories = "category" in (beside.left.kind, beside.right.kind)
+    relations = of_categories(x, y) if categories else of_numbers(x, y)
+    fits = np.zeros(known.shape, dtype=np.bool_)
+    fits[known] = next((r.fits for r in relations if r.name == found.relation), _close(x, y))
+    return fits
 
 
 def _close(x: Floats, y: Floats) -> Flags:
@@ -121,7 +116,7 @@ def _example(beside: _Beside, row: int, column: int, agrees: bool) -> Example:
 
 def _shown(sketch: ValueSketch, value: float) -> str:
     if sketch.kind == "number":
-        return f"{value:.6g}"
+        return f"{value:.8g}"
     return dict(sketch.words).get(value, f"#{int(value):x}"[:7])
 
 

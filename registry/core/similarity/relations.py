@@ -78,6 +78,7 @@ def close(x: Floats, y: Floats) -> Flags:
 
 def rounded(x: Floats, y: Floats) -> Relation | None:
     """One is the other, rounded to some decimals, or cut down or up to them."""
+    found: list[Relation] = []
     for coarse, fine in ((x, y), (y, x)):
         step = step_of(coarse)
         if step is not None:
@@ -87,8 +88,8 @@ def rounded(x: Floats, y: Floats) -> Relation | None:
                 up = close(coarse, np.ceil(fine / step) * step)
                 cut = close(coarse, np.trunc(fine / step) * step)
             ways = [np.asarray(way | close(coarse, fine)) for way in (half, down, up, cut)]
-            return Relation("rounded", max(ways, key=lambda way: int(way.sum())))
-    return None
+            found.append(Relation("rounded", max(ways, key=lambda way: int(way.sum()))))
+    return max(found, key=lambda relation: int(relation.fits.sum()), default=None)
 
 
 def step_of(values: Floats) -> float | None:
