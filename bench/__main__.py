@@ -1,7 +1,8 @@
 """`python -m bench [NAME…]`: runs benchmarks and writes each one's result to bench/out/NAME.json.
 
-A benchmark is a module of this folder with a docstring, and a `run()` that returns JSON-able facts.
-Put a new one beside the others: it is found by having `run`. What all share is in `machine.py`.
+A benchmark is a module or package of this folder with a docstring, and a `run()` that returns
+JSON-able facts. Put a new one beside the others: it is found by having `run`. What
+all share is in `machine.py`.
 """
 
 import json
@@ -20,6 +21,7 @@ OUT = FOLDER / "out"
 def benchmarks() -> dict[str, ModuleType]:
     """Every benchmark by name."""
     names = sorted(file.stem for file in FOLDER.glob("[a-z]*.py") if file.stem != "machine")
+    names += sorted(file.parent.name for file in FOLDER.glob("[a-z]*/__init__.py"))
     modules = {name: import_module(f"bench.{name}") for name in names}
     return {name: module for name, module in modules.items() if hasattr(module, "run")}
 

@@ -5,15 +5,18 @@ team, so all its features are new. No two copies of one registered feature share
 loads a folder once and answers for all its features.
 """
 
+import json
 import re
 import shutil
+import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from bench.duplicates.corpus import Case, CaseView
 from bench.duplicates.families import SPLITS
-from bench.duplicates.project import KNOWN, Project
+from bench.duplicates.project import KNOWN, ROOT, Project
 from bench.duplicates.repository import case_repository, on_demand_name
 
 A_BATCH: Final = 60
@@ -69,23 +72,54 @@ def batches(views: Sequence[CaseView], size: int = A_BATCH) -> list[list[CaseVie
     return made
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The answers of the batches that were checked in time, and by which code each was."""
+
+    answers: tuple[Answer, ...]
+    batches: int
+    asked: int
+    commits: tuple[str, ...]
+
+
 def examine(
-    project: Project, views: Sequence[CaseView], settings: Mapping[str, str] | None = None,
-    size: int = A_BATCH,
-) -> list[Answer]:  # fmt: skip
-    """The answer to every case."""
+    project: Project, views: Sequence[CaseView], name: str = "all",
+    settings: Mapping[str, str] | None = None, until: float = float("inf"),
+) -> Examined:  # fmt: skip
+    """The answer to every case, batch by batch. What a check found is kept under `name`, and not
+    asked again; after the instant `until` (of `time.time`) no further batch is begun."""
     answers: list[Answer] = []
-    for number, batch in enumerate(batches(views, size)):
-        folder = project.folder / "cases" / f"batch_{number:03d}"
-        if not folder.exists():
-            case_repository(folder, batch)
-        answers += read_answers(batch, project.check(folder, settings))
-    return answers
+    commits: list[str] = []
+    made = batches(views)
+    for number, batch in enumerate(made):
+        kept = project.folder / "findings" / name / f"batch_{number:03d}.json"
+        if not kept.exists() and time.time() > until:
+            break
+        record = json.loads(kept.read_text()) if kept.exists() else _ask(project, batch, settings)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(record))
+        answers += read_answers(batch, record["findings"])
+        commits.append(record["commit"])
+    return Examined(tuple(answers), len(commits), len(made), tuple(dict.fromkeys(commits)))
 
 
-def forget_batches(project: Project) -> None:
-    """Remove what earlier examinations wrote."""
-    shutil.rmtree(project.folder / "cases", ignore_errors=True)
+def _ask(
+    project: Project, batch: Sequence[CaseView], settings: Mapping[str, str] | None
+) -> dict[str, Any]:
+    folder = project.folder / "batch"
+    shutil.rmtree(folder, ignore_errors=True)
+    case_repository(folder, batch)
+    commit = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"],
+        capture_output=True, text=True, check=False,
+    ).stdout.strip()  # fmt: skip
+    findings = [f for f in project.check(folder, settings) if f["rule"] in BLOCKS | ASKS]
+    return {"commit": commit, "findings": findings}
+
+
+def forget(project: Project) -> None:
+    """Remove what earlier examinations were told."""
+    shutil.rmtree(project.folder / "findings", ignore_errors=True)
 
 
 def read_answers(

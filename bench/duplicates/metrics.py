@@ -15,7 +15,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`hits` of `total`, with the exact two-sided interval of 95 percent (Clopper, Pearson 1934)."""
+    """`hits` of `total`, with the exact interval of 95 percent (Clopper and Pearson 1934)."""
 
     hits: int
     total: int

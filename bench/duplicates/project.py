@@ -19,6 +19,7 @@ from bench.duplicates.render import COPIES, RENAMED
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 NOW: Final = "2013-11-27T21:30:00Z"
+VALUES: Final = "FIELDHOUSE_DUPLICATES_VALUES"
 KNOWN, NEW = "flights", "newcomers"
 _TOML = f"""[project]
 namespace = "{KNOWN}"
@@ -74,7 +75,10 @@ class Project:
             "check", str(folder), "--json",
             settings={"FIELDHOUSE_PROJECT_NAMESPACE": NEW, **(settings or {})}, may_refuse=True,
         )  # fmt: skip
-        findings: list[dict[str, Any]] = json.loads(said)["findings"]
+        document = json.loads(said)
+        if "findings" not in document:
+            raise CommandFailed(f"check {folder}: {said[-2000:]}")
+        findings: list[dict[str, Any]] = document["findings"]
         return findings
 
     def land(self, repository: Path) -> None:
@@ -88,12 +92,12 @@ class Project:
         author, steward, operator = (
             token(n, r) for n, r in (("ada", "author"), ("bob", "steward"), ("ci", "operator"))
         )
-        here = {"FIELDHOUSE_PROJECT_REPOSITORY": str(repository)}
+        here = {"FIELDHOUSE_PROJECT_REPOSITORY": str(repository), VALUES: "false"}
         said = self.run("propose", "--token", author, settings=here)
         digest = said.split()[0]
         self.run("approve", digest, "--token", steward, settings=here)
         self.run("apply", digest, "--token", operator, settings=here)
-        self.run("duplicates", "--refresh", settings=here)
+        self.run("duplicates", "--refresh", settings={**here, VALUES: "true"})
 
 
 def make_project(folder: Path, warehouse: Path) -> Project:

@@ -63,6 +63,14 @@ def case_repository(folder: Path, views: Sequence[CaseView]) -> Path:
     return _write(folder, [_case_text(view) for view in views])
 
 
+def write_views(
+    folder: Path,
+    views: Iterable[tuple[str, Sequence[str], str, Sequence[tuple[str, str, str, str]]]],
+) -> Path:
+    """Any views: name, keys, query, and (feature, Feast type, description, unit) of each."""
+    return _write(folder, [_view_text(*view) for view in views])
+
+
 def _write(folder: Path, texts: Sequence[str]) -> Path:
     folder.mkdir(parents=True)
     (folder / "views.py").write_text(_HEAD + "\n\n".join(texts) + "\n")

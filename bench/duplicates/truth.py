@@ -9,7 +9,7 @@ chance, so they stay. What does not hold is dropped from the corpus and counted 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import duckdb
@@ -261,11 +261,32 @@ def known_galleries(
     return galleries
 
 
+def case_values(connection: duckdb.DuckDBPyConnection, view: CaseView) -> Mapping[str, np.ndarray]:
+    """The values of a proposed view's features at the points of its entity."""
+    _copy_rows(connection, view, view.cases[0])
+    names = [case.name for case in view.cases]
+    return values_at_points(connection, view.view.entity, "FROM copy", names)
+
+
+def equals_of_known(
+    connection: duckdb.DuckDBPyConnection, known: Sequence[Known]
+) -> dict[str, set[str]]:
+    """Registered features that coincide with others, each with all of its kind (itself too)."""
+    groups: dict[str, set[str]] = {}
+    for gallery in known_galleries(connection, known).values():
+        for place, name in enumerate(gallery.names):
+            for other, row in zip(gallery.names[:place], gallery.rows[:place], strict=True):
+                alone = Gallery()
+                alone.add(other, row)
+                if alone.coincides(gallery.rows[place]):
+                    groups.setdefault(name, {name}).add(other)
+                    groups.setdefault(other, {other}).add(name)
+    return groups
+
+
 def _verify_honest(
     connection: duckdb.DuckDBPyConnection, gallery: Gallery, view: CaseView, verdicts: Verdicts
 ) -> None:
-    from dataclasses import replace
-
     names = [case.name for case in view.cases]
     found = values_at_points(connection, view.view.entity, view.sql, names)
     kept = []
