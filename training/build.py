@@ -36,6 +36,7 @@ from training.revision import code_revision
 from training.sources import KeptSource, keep_sources, pin_kept
 from training.spec import TrainingSpec, check_name, named_features
 from training.spine import open_spine, spine_text
+from training.spine_times import check_times
 from training.stream import join_batches, read_batches, rows_at_once, stream_joined
 from training.verify import Verification, verify_set
 from training.writer import DatasetFolder, Draft
@@ -112,6 +113,7 @@ class Training:
         spec = TrainingSpec(out.stem, refs, time_column, service=service)
         with open_spine(spine, self.engine) as reader:
             recipe = make_recipe(spec, state, reader.schema.names)
+            reader = check_times(reader, time_column, spec.time_zone, self.clock())
             most = rows or rows_at_once(recipe, reader.schema, self.batch_bytes)
             return stream_joined(reader, recipe, self.engine, out, most)
 
@@ -170,6 +172,7 @@ class Training:
     ) -> TrainingSet:
         """Keep spine and sources, then build the rows from what was kept, as `verify` does."""
         spec = recipe.spec
+        spine = check_times(spine, spec.time_column, spec.time_zone, self.clock())
         ripe = RipeSpine(spine, spec.maturity, spec.time_column, spec.time_zone, self.clock())
         kept_spine = snapshots.keep(ripe.reader)
         ripe.check()

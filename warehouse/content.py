@@ -31,7 +31,7 @@ _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 def content_hash(batches: Iterable[pa.RecordBatch], schema: pa.Schema | None = None) -> str:
     """`sha256:…` of a `RecordBatchReader`, or of any batches of one `schema`.
 
-    Raises `Invalid` for an Arrow type it has no canonical bytes for (maps, unions).
+    Raises `Invalid` for an Arrow type it has no canonical bytes for (unions, run-ends).
     """
     found = schema if schema is not None else batches.schema  # type: ignore[attr-defined]
     content = ContentHash(found)
@@ -50,8 +50,12 @@ class ContentHash:
 
     def update(self, batch: pa.RecordBatch) -> None:
         self.rows += batch.num_rows
-        for column, array in zip(self._columns, batch.columns, strict=True):
-            column.update(array)
+        for name, column, array in zip(self._names, self._columns, batch.columns, strict=True):
+            try:
+                column.update(array)
+            except pa.ArrowInvalid as error:  # times that microseconds cannot hold
+                asked = f"cannot take the content hash of column {name!r}"
+                raise Invalid(asked, str(error)) from error
 
     def digest(self) -> str:
         columns = [[n, c.facts()] for n, c in zip(self._names, self._columns, strict=True)]
@@ -178,9 +182,29 @@ class _Null:
         return ["null"]
 
 
+class _Carried:
+    """Values that are hashed as those of another type: maps as lists of pairs, an extension as what
+    it stores."""
+
+    def __init__(self, name: str, carrier: pa.DataType) -> None:
+        self._name, self._carrier = name, carrier
+        self._column = _column(carrier)
+
+    def update(self, array: pa.Array) -> None:
+        self._column.update(array.cast(self._carrier))
+
+    def facts(self) -> Any:
+        return [self._name, self._column.facts()]
+
+
 def _column(arrow: pa.DataType) -> _Column:
     if pa.types.is_dictionary(arrow):
         return _column(arrow.value_type)
+    if isinstance(arrow, pa.BaseExtensionType):
+        return _Carried(f"extension {arrow.extension_name}", arrow.storage_type)
+    if pa.types.is_map(arrow):
+        pair = pa.struct([("key", arrow.key_type), ("value", arrow.item_type)])
+        return _Carried("map", pa.large_list(pair))
     if pa.types.is_null(arrow):
         return _Null()
     if _any(_TEXT, arrow):

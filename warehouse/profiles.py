@@ -74,19 +74,16 @@ def profile_column(column: pa.ChunkedArray) -> ColumnProfile:
 def _profile_chunk(array: pa.Array) -> ColumnProfile:
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
+    if pa.types.is_float16(array.type):  # for which Arrow has few functions
+        array = array.cast(pa.float32())
     rows, nulls, arrow = len(array), array.null_count, array.type
     if pa.types.is_boolean(arrow):
         return _numeric(array.cast(pa.int8()), rows, nulls, _counts(array.cast(pa.string())))
     if pa.types.is_integer(arrow) or pa.types.is_floating(arrow) or pa.types.is_decimal(arrow):
         return _numeric(array, rows, nulls, None)
     if pa.types.is_timestamp(arrow) or pa.types.is_date(arrow):
-        low, high = _range(in_utc(pa.chunked_array([array]), "UTC").cast(_INSTANT, safe=False))
-        return ColumnProfile(
-            rows,
-            nulls,
-            minimum=format_instant(low) if low is not None else None,
-            maximum=format_instant(high) if high is not None else None,
-        )
+        earliest, latest = _instants(array)
+        return ColumnProfile(rows, nulls, minimum=earliest, maximum=latest)
     if pa.types.is_string(arrow) or pa.types.is_large_string(arrow):
         low, high = _range(array)
         return ColumnProfile(
@@ -96,6 +93,21 @@ def _profile_chunk(array: pa.Array) -> ColumnProfile:
 
 
 _INSTANT = arrow_type("timestamp")
+# What Python's datetimes hold, in microseconds since 1970: the years 1 to 9999.
+_TOLD = (-62_135_596_800_000_000, 253_402_300_799_999_999)
+
+
+def _instants(array: pa.Array) -> tuple[str | None, str | None]:
+    """The bounds of times as texts; those out of the years that have names are left out."""
+    try:
+        instants = in_utc(pa.chunked_array([array]), "UTC").cast(_INSTANT, safe=False)
+    except pa.ArrowInvalid:  # seconds that no number of microseconds can hold
+        return None, None
+    low, high = _range(instants.cast(pa.int64()))
+    if low is None or low < _TOLD[0] or high > _TOLD[1]:
+        return None, None
+    told = pa.array([low, high]).cast(_INSTANT).to_pylist()
+    return format_instant(told[0]), format_instant(told[1])
 
 
 def _numeric(

@@ -141,6 +141,12 @@ def test_whole_number_keys_of_unlike_width_match(make: Make, kind: pa.DataType) 
     assert values(engine.as_of(rows, "t", VIEW, ["value"])) == [20, 10]
 
 
+def test_a_key_that_no_int64_holds_is_nobodys(make: Make) -> None:
+    engine = make(readings=history([1, 2**63 - 1], hours(1, 1), [10, 20]))
+    rows = pa.table({"id": pa.array([2**64 - 1, 2**63 - 1], pa.uint64()), "t": hours(2, 2)})
+    assert values(engine.as_of(rows, "t", VIEW, ["value"])) == [None, 20]
+
+
 @pytest.mark.parametrize(
     "kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())]
 )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from registry.core.published import PublishedView
 from registry.kernel.errors import Invalid, Misuse, nearest_names
@@ -11,6 +12,8 @@ from warehouse.asof import AsOfPlan, check_key
 from warehouse.engines.arrays import int64s
 from warehouse.history import HistoryColumn
 from warehouse.instants import check_time, ticks_of_column
+
+_LARGEST = pa.scalar(2**63 - 1, pa.uint64())
 
 
 def check_spine(spine: pa.Table, time_column: str, view: PublishedView) -> None:
@@ -53,6 +56,8 @@ def _key(column: pa.ChunkedArray, key: HistoryColumn) -> pa.ChunkedArray:
         return column
     if pa.types.is_floating(column.type):  # pandas turns whole numbers with gaps into floats
         column = pa.chunked_array([pa.array(column.to_numpy(), from_pandas=True)])
+    if pa.types.is_uint64(column.type):  # what no int64 can hold is nobody's key
+        column = pc.if_else(pc.less_equal(column, _LARGEST), column, pa.scalar(None, pa.uint64()))
     try:
         return column.cast(pa.int64())
     except pa.ArrowInvalid as error:

@@ -42,4 +42,16 @@ def test_spellings_of_utc_are_one() -> None:
 
 def test_a_type_without_canonical_bytes_is_refused() -> None:
     with pytest.raises(Invalid, match="content hash"):
-        hashed(m=pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())))
+        hashed(m=pa.RunEndEncodedArray.from_arrays(pa.array([1], pa.int32()), pa.array([1])))
+
+
+def test_maps_and_extensions_are_hashed_whatever_their_chunks() -> None:
+    maps = pa.array(
+        [[("a", 1)], None, [], [("b", None), ("c", 2)]], pa.map_(pa.string(), pa.int64())
+    )
+    uuids = pa.array([bytes([n] * 16) for n in range(4)], pa.uuid())
+    whole = pa.table({"m": maps, "u": uuids})
+    parts = pa.concat_tables([whole.slice(0, 1), whole.slice(1)])
+    assert content_hash(parts.to_reader()) == content_hash(whole.to_reader())
+    assert hashed(m=maps) != hashed(m=maps.take(pa.array([3, 1, 2, 0])))
+    assert hashed(u=uuids) != hashed(u=uuids.storage)

@@ -32,6 +32,12 @@ def test_times_are_ranged_in_utc() -> None:
     assert profile.minimum == "2013-01-01T00:00:00Z"
 
 
+def test_times_out_of_all_calendars_and_halves_have_a_profile() -> None:
+    late = pa.chunked_array([pa.array([2**62], pa.int64()).cast(pa.timestamp("us"))])
+    assert profile_column(late).maximum is None
+    assert profile_column(pa.chunked_array([pa.array([1.5, 0.5], pa.float16())])).maximum == 1.5
+
+
 def test_a_column_in_pieces_has_the_profile_of_the_whole() -> None:
     whole = pa.table({"x": [1, 2, None, 4], "b": [True, None, False, True], "s": list("abca")})
     pieces = pa.concat_tables([whole.slice(n, 1) for n in range(4)])
