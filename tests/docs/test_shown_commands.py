@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from fieldhouse.commands import TABLE
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "deploy" / "README.md"])
+SLOW = frozenset({"duplicates.md"})  # a whole pull request
 _BLOCK = re.compile(r"(?ms)^```sh run\n(.*?)^```$")
 _SHOWN = re.compile(r"(?m)^(?:\$ )?(?:[A-Z_]+=\S+ )*fieldhouse ([a-z]+)")
 _FENCED = re.compile(r"(?ms)^```(?:sh run|sh|console)\n(.*?)^```$")
@@ -26,8 +28,16 @@ def _runnable() -> list[Path]:
     return [page for page in PAGES if _BLOCK.search(page.read_text())]
 
 
+def _marked() -> list[ParameterSet]:
+    """The pages to run; the ones that take long with a mark that says so."""
+    return [
+        pytest.param(page, marks=[pytest.mark.slow] if page.name in SLOW else [], id=_name(page))
+        for page in _runnable()
+    ]
+
+
 @pytest.mark.timeout(300)  # a page may read definitions several times, each a matter of seconds
-@pytest.mark.parametrize("page", _runnable(), ids=_name)
+@pytest.mark.parametrize("page", _marked())
 def test_the_commands_of_a_page_run(page: Path, tmp_path: Path) -> None:
     script = "set -euo pipefail\n" + "\n".join(_BLOCK.findall(page.read_text()))
     kept = {k: v for k, v in os.environ.items() if not k.startswith("FIELDHOUSE_")}

@@ -61,7 +61,7 @@ def _family(group: list[tuple[Member, Faceted]]) -> Family:
 
 def _said(first: Faceted, other: Faceted) -> str:
     said = [
-        f"{kind} {spoken(right)} for {spoken(left)}"
+        f"{kind} {spoken(right)} against {spoken(left)}"
         for kind, left, right in differing_facets(first, other)
     ]
     return "; ".join(said) or "no facet"

@@ -65,4 +65,4 @@ def test_families_tell_duplicates_from_variants() -> None:
     (family,) = found
     assert [m.ref for m in family.members] == ["a:mean_30d", "b:average", "c:mean_7d"]
     assert family.duplicates == (("a:mean_30d", "b:average"),)
-    assert dict(family.facets)["c:mean_7d"] == "window 7 days for 30 days"
+    assert dict(family.facets)["c:mean_7d"] == "window 7 days against 30 days"
