@@ -25,7 +25,7 @@ from feast.repo_config import FeastConfigBaseModel, RepoConfig
 
 from fieldhouse.feast_files import replace_file, source_path
 from fieldhouse.feast_retrieval import FieldhouseRetrievalJob, historical_job
-from fieldhouse.feast_sources import open_sources, rows_text
+from fieldhouse.feast_sources import open_sources
 from registry.kernel.errors import Invalid, Misuse
 
 
@@ -168,7 +168,8 @@ def _pull(
 ) -> FieldhouseRetrievalJob:
     def run() -> pa.Table:
         opened = open_sources(config, [source])
-        text = rows_text(opened.of(source), columns, interval, newest_of, times)
-        return opened.engine.query(text)
+        return opened.engine.rows_between(
+            opened.of(source), columns, *interval, newest_of=newest_of, newest_by=times
+        )
 
     return FieldhouseRetrievalJob(run, config)

@@ -1,8 +1,7 @@
-"""Feast's data sources as tables of an engine, and rows of them as SQL. Joins nothing."""
+"""Feast's data sources as tables of an engine. Joins nothing."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,9 +20,7 @@ from registry.kernel.errors import Unavailable
 from registry.kernel.settings import read_settings
 from warehouse.bootstrap import open_engine
 from warehouse.engines.port import Engine
-from warehouse.sql import quote
 
-_PLACE = quote("__place")
 NO_ENTITY = "__dummy_id"
 """Feast's key of views without entities."""
 
@@ -94,30 +91,6 @@ def open_sources(config: RepoConfig, sources: Iterable[DataSource]) -> OpenSourc
     return OpenSources(open_engine(settings, files), by_name)
 
 
-def rows_text(
-    source: Source,
-    columns: Sequence[str],
-    interval: tuple[str, datetime | None, datetime | None],
-    newest_of: Sequence[str] | None = None,
-    times: Sequence[str] = (),
-) -> str:
-    """A SELECT of a source's rows whose time lies in the interval; with `newest_of` the newest row
-    by `times` of each such key, of all when there is no key."""
-    column, start, end = interval
-    rows = f"({source.query}) AS source" if source.kind == "sql" else quote(source.table or "")
-    bounds = [(">=", start), ("<=", end)]
-    kept = [f"{quote(column)} IS NOT NULL"]
-    kept += [f"{quote(column)} {sign} {_instant(at)}" for sign, at in bounds if at is not None]
-    chosen = ", ".join(dict.fromkeys(map(quote, columns)))
-    if newest_of is None:
-        return f"SELECT {chosen} FROM {rows} WHERE {' AND '.join(kept)}"
-    keys = ", ".join(map(quote, newest_of))
-    order = ", ".join(f"{quote(name)} DESC NULLS LAST" for name in times)
-    window = f"PARTITION BY {keys} ORDER BY {order}" if keys else f"ORDER BY {order}"
-    placed = f"SELECT *, row_number() OVER ({window}) AS {_PLACE} FROM {rows}"
-    return f"SELECT {chosen} FROM ({placed} WHERE {' AND '.join(kept)}) WHERE {_PLACE} = 1"
-
-
 def stored_type(arrow: pa.DataType) -> str | None:
     """The feature type that holds what an Arrow type holds; None where none does exactly."""
     if pa.types.is_dictionary(arrow):
@@ -145,8 +118,3 @@ def _feature(name: str, dtype: str) -> PublishedFeature:
 
 def _name(source: DataSource) -> str:
     return str(source.name or source.path)
-
-
-def _instant(at: datetime) -> str:
-    zone = "" if at.tzinfo is not None else "+00:00"  # Feast's naive times are of UTC
-    return f"TIMESTAMPTZ '{at.isoformat(sep=' ')}{zone}'"

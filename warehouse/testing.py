@@ -72,6 +72,30 @@ class InMemoryEngine:
     def read_query(self, sql: str) -> AbstractContextManager[pa.RecordBatchReader]:
         raise Misuse("the in-memory warehouse knows no SQL", sql)
 
+    def rows_between(
+        self,
+        source: Source,
+        columns: Sequence[str],
+        time_column: str,
+        start: datetime | None,
+        end: datetime | None,
+        *,
+        newest_of: Sequence[str] | None = None,
+        newest_by: Sequence[str] = (),
+    ) -> pa.Table:
+        table = self._table(source)
+        least, most = to_utc(start, "UTC", 0), to_utc(end, "UTC", 0)
+        kept: dict[Any, Row] = {}
+        for place, row in enumerate(table.to_pylist()):
+            at = to_utc(row[time_column], self.time_zone, fold=1)
+            if at is None or (least and at < least) or (most and at > most):
+                continue
+            key = place if newest_of is None else tuple(row[name] for name in newest_of)
+            known = kept.get(key)
+            if known is None or _newness(row, newest_by) > _newness(known, newest_by):
+                kept[key] = row
+        return pa.Table.from_pylist(list(kept.values()), table.schema).select(list(columns))
+
     def mark(self, source: Source) -> str | None:
         table = self._table(source)
         return content_hash(table.to_reader())
@@ -196,6 +220,10 @@ def _rank(value: Any) -> tuple[Any, ...]:
     if isinstance(value, list):
         return (1, [_rank(item) for item in value])
     return (1, value)
+
+
+def _newness(row: Row, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    return [_rank(row[name]) for name in columns]
 
 
 def _needed(history: History, time_column: str) -> list[str]:

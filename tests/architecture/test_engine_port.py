@@ -1,6 +1,7 @@
 """Only engines know which engine there is: another one can be added beside DuckDB."""
 
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,22 @@ def test_nothing_above_the_engines_knows_duckdb() -> None:
     }
     unknown = {name for name in found if not any(name.startswith(path) for path in MAY)}
     assert unknown == set(), "ask the port warehouse.engines.port.Engine instead"
+
+
+# Words of DuckDB's dialect that other databases do not have.
+DIALECT = re.compile(r"read_parquet\(|TIMESTAMPTZ '|::BIGINT|file_row_number|USING SAMPLE|QUALIFY ")
+TEXTS = {"warehouse/sql.py": "the texts that DuckDB's engine runs", **MAY}
+
+
+def test_nothing_above_the_engines_writes_the_dialect_of_one() -> None:
+    found = {
+        str(file.relative_to(ROOT))
+        for package in PACKAGES
+        for file in (ROOT / package).rglob("*.py")
+        if "engines" not in file.parts and DIALECT.search(file.read_text())
+    }
+    unknown = {name for name in found if not any(name.startswith(path) for path in TEXTS)}
+    assert unknown == set(), "let the engine write it, behind a method of the port"
 
 
 def test_what_engines_share_knows_none_of_them() -> None:

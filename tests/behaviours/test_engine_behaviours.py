@@ -338,6 +338,26 @@ def test_read_gives_a_source_as_it_is(make: Make) -> None:
         assert reader.read_all().to_pydict() == {"value": [10, 20], "id": [1, 2]}
 
 
+def test_rows_between_two_instants_are_given_both_ends_in(make: Make) -> None:
+    engine = make(readings=history([1, 2, 3, 4], hours(1, 2, 3, None), [10, 20, 30, 40]))
+    found = engine.rows_between(VIEW.source, ["value", "id"], "at", hour(1), hour(2))
+    assert sorted(found.to_pylist(), key=str) == [{"value": 10, "id": 1}, {"value": 20, "id": 2}]
+    naive = hour(2).replace(tzinfo=None)
+    assert engine.rows_between(VIEW.source, ["id"], "at", naive, None).num_rows == 2
+
+
+def test_of_rows_between_two_instants_the_newest_of_each_key_is_given(make: Make) -> None:
+    late = history([1, 1, 2, 2], hours(1, 2, 1, 1), [1, 2, 3, 4], known_at=hours(9, 3, 5, None))
+    engine = make(readings=late)
+    asked = {"newest_by": ["at", "known_at"]}
+    each = engine.rows_between(
+        LATE.source, ["value"], "at", None, hour(2), newest_of=["id"], **asked
+    )
+    assert sorted(values(each)) == [2, 3]
+    one = engine.rows_between(LATE.source, ["value"], "at", None, hour(1), newest_of=[], **asked)
+    assert values(one) == [1]
+
+
 @pytest.mark.parametrize(
     ("rows", "error", "words"),
     [

@@ -23,6 +23,7 @@ from warehouse.engines.duckdb_errors import told, translated
 from warehouse.engines.duckdb_history import DuckDBHistory
 from warehouse.engines.duckdb_join import SCAN_ROWS, DuckDBJoin
 from warehouse.engines.duckdb_queries import check_query, is_settled, tables_read
+from warehouse.engines.duckdb_rows import rows_between
 from warehouse.engines.matches import assemble
 from warehouse.engines.parquet_groups import unchanged
 from warehouse.engines.port import CREATED_TIME, EVENT_TIME
@@ -74,6 +75,22 @@ class DuckDBEngine:
         with self._cursor(asked) as cursor:
             found = cursor.sql(self._prepared(cursor, sql_text)).to_arrow_reader(BATCH_ROWS)
             yield told(found, asked)
+
+    def rows_between(
+        self,
+        source: Source,
+        columns: Sequence[str],
+        time_column: str,
+        start: datetime | None,
+        end: datetime | None,
+        *,
+        newest_of: Sequence[str] | None = None,
+        newest_by: Sequence[str] = (),
+    ) -> pa.Table:
+        with self._cursor(f"read rows of source {source.name!r}") as cursor:
+            rows = sql.parquet_text(self._files(source))
+            text = rows_between(rows, columns, time_column, start, end, newest_of, newest_by)
+            return cursor.sql(text).to_arrow_table()
 
     def mark(self, source: Source) -> str | None:
         if source in self.pins:

@@ -56,6 +56,25 @@ class Engine(Protocol):
         """
         ...
 
+    def rows_between(
+        self,
+        source: Source,
+        columns: Sequence[str],
+        time_column: str,
+        start: datetime | None,
+        end: datetime | None,
+        *,
+        newest_of: Sequence[str] | None = None,
+        newest_by: Sequence[str] = (),
+    ) -> pa.Table:
+        """The rows of a source whose time is known and lies in [start, end], by its own column
+        names; None is no bound, instants without a zone are of UTC.
+
+        With `newest_of` only the row that is newest by the columns `newest_by` (nulls are oldest)
+        of each such key, of all rows when it is empty; of equal ones, any.
+        """
+        ...
+
     def mark(self, source: Source) -> str | None:
         """A text that is another as soon as what the source gives may be another; None where
         nothing can be said, as of a query that asks for the clock, or of files changed so lately
