@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from featureserver.offline import Offline
 from registry.core.lifecycle import CheckKind
 from registry.core.published import PublishedView
 from registry.kernel.errors import Invalid, Misuse
@@ -27,16 +28,23 @@ class StoreResults(Protocol):
     ) -> object: ...
 
 
+class KeepSketches(Protocol):
+    """Sketches a view's values again and keeps that, for duplicates to be found by."""
+
+    def __call__(self, engine: Offline, view: PublishedView) -> object: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What a materializer uses of the registry. `quarantine` and `results` None: there is nobody
-    to tell."""
+    """What a materializer uses of the registry. `quarantine`, `results` and `sketches` None: there
+    is nobody to tell."""
 
     published: PublishedReader
     watermarks: WatermarkBook
     switch_generation: GenerationSwitch
     quarantine: Quarantine | None = None
     results: StoreResults | None = None
+    sketches: KeepSketches | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 import redis
 
 from featureserver import settings as names
-from featureserver.asked import Ledger, OnFailedQuality, Policy, Quarantine, StoreResults
+from featureserver.asked import (
+    KeepSketches,
+    Ledger,
+    OnFailedQuality,
+    Policy,
+    Quarantine,
+    StoreResults,
+)
 from featureserver.lookup import Lookup
 from featureserver.materialize import Materializer
 from featureserver.plans import plan_book
@@ -18,10 +25,11 @@ from featureserver.stores.redis import RedisOnlineStore
 from featureserver.usage import UsageFlush
 from registry.core.lifecycle import CheckKind
 from registry.core.published import PublishedView
+from registry.kernel.clock import Clock
 from registry.kernel.errors import Misuse
 from registry.kernel.settings import Settings
 from registry.ports import Principal, Registry
-from registry.settings import HOME, clock_of
+from registry.settings import COMPARE_VALUES, HOME, clock_of
 
 if TYPE_CHECKING:
     from featureserver.push import Pusher
@@ -74,6 +82,7 @@ def open_materializer(
             opened.switch_generation,
             _quarantine(opened),
             store_results_in(opened),
+            keep_sketches_in(opened, clock_of(settings)) if settings.get(COMPARE_VALUES) else None,
         ),
         engine or _engine(settings),
         _store(client) if client is not None else _running_store(settings),
@@ -149,6 +158,22 @@ def store_results_in(registry: Registry) -> StoreResults | None:
         return store_results(context, view.namespace, results, actor or "materializer")
 
     return store
+
+
+def keep_sketches_in(registry: Registry, clock: Clock) -> KeepSketches | None:
+    """Where sketches of values are kept: the registry, and its index of what may be alike."""
+    context = getattr(registry, "context", None)
+    if context is None:
+        return None
+
+    def keep(engine: Any, view: PublishedView) -> None:
+        from warehouse.value_sketches import ValueSketcher
+
+        made = ValueSketcher(engine, clock)(view, [feature.name for feature in view.features])
+        with context.store.write() as transaction:
+            transaction.save_sketches(view.namespace, made, clock())
+
+    return keep
 
 
 def _store(client: Client) -> OnlineStore:

@@ -23,7 +23,7 @@ from featureserver.source_copies import SourceCopies
 from featureserver.targets import Span, Target, carried_on, choose_spans, choose_target
 from registry.core.lifecycle import CheckKind
 from registry.core.published import PublishedView
-from registry.kernel.errors import NotFound
+from registry.kernel.errors import FieldhouseError, NotFound
 from registry.ports import Watermark
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,20 @@ class ViewRun:
         if report.failed:
             return report
         report = self._filled(engine, filling, target, spans, asked, report)
-        return self._ended(engine, filling, target, asked, report)
+        return self._sketched(engine, self._ended(engine, filling, target, asked, report))
+
+    def _sketched(self, engine: Offline, report: ViewReport) -> ViewReport:
+        """Refresh what duplicates are found by, where there were new rows. No reason to fail."""
+        if self.ledger.sketches is None or report.failed or not report.rows:
+            return report
+        started = time.perf_counter()
+        try:
+            self.ledger.sketches(engine, self.view)
+        except FieldhouseError as error:
+            more = {"action": "sketches:failed", "view": self.view.key}
+            logger.warning(f"{self.view.key} was not sketched: {error}", extra=more)
+        seconds = report.sketch_seconds + time.perf_counter() - started
+        return replace(report, sketch_seconds=seconds)
 
     def _counted(
         self, engine: Offline, view: PublishedView, spans: Sequence[Span], report: ViewReport

@@ -58,12 +58,23 @@ class ValueSketcher:
         return sketches
 
     def _keys(self, view: PublishedView) -> tuple[pa.Table, tuple[int, ...]]:
-        """The keys of the smallest hashes, ascending by hash, and the hashes."""
+        """The keys of the smallest hashes, ascending by hash, and the hashes. Reads keys alone, a
+        batch at a time: however many there are, `MAX_KEYS` are held."""
         names = [key.name for key in view.join_keys]
-        newest = self.engine.latest(view, since=None, until=self.clock()).read_all().select(names)
-        hashes = key_hashes(newest)
-        order = hashes.argsort(kind="stable")[:MAX_KEYS]
-        return newest.take(pa.array(order)), tuple(int(h) for h in hashes[order])
+        kept: pa.Table | None = None
+        with self.engine.latest(
+            replace(view, features=()), since=None, until=self.clock()
+        ) as batches:
+            for batch in batches:
+                part = pa.Table.from_batches([batch]).select(names)
+                kept = _smallest(part if kept is None else pa.concat_tables([kept, part]))
+        if kept is None:
+            return pa.table({}), ()
+        return kept, tuple(int(h) for h in key_hashes(kept))
+
+
+def _smallest(keys: pa.Table) -> pa.Table:
+    return keys.take(pa.array(key_hashes(keys).argsort(kind="stable")[:MAX_KEYS]))
 
 
 def entity_of(view: PublishedView) -> str:
