@@ -62,13 +62,14 @@ def review(
     at: str = "2026-03-01T11:00:00Z",
     kind: str = "User",
     repository: str = REPOSITORY,
+    body: str = "",
 ) -> dict[str, Any]:
     """One entry of `GET /repos/{owner}/{repo}/pulls/{number}/reviews`."""
     return {
         "id": id,
         "node_id": "MDE3OlB1bGxSZXF1ZXN0UmV2aWV3ODA=",
         "user": account(login, kind),
-        "body": "",
+        "body": body,
         "state": state,
         "pull_request_url": f"https://api.github.com/repos/{repository}/pulls/{number}",
         "author_association": "MEMBER",

@@ -57,8 +57,9 @@ def answer_line(likeness: Likeness) -> str:
 
 
 def cut(text: str, most: int = _LONGEST) -> str:
-    """A text in one line, no longer than that."""
-    folded = " ".join(text[: 2 * most].split())
+    """A text in one line, no longer than that, without what a terminal would obey."""
+    shown = "".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in text[: 2 * most])
+    folded = " ".join(shown.split())
     return folded if len(folded) <= most and len(text) <= 2 * most else f"{folded[: most - 1]}…"
 
 
