@@ -8,19 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from registry.core.findings import Finding, Severity
 from training.coverage import Coverage
+from training.leakage import label_numbers, predictive_power, ways_to_tell
 from warehouse.instants import ticks_of, ticks_of_column
 from warehouse.profiles import ColumnProfile
 
-Floats = npt.NDArray[np.float64]
-
 _SAMPLE = 50_000
-_FEWEST_ROWS = 20
 _MUCH_EXPIRED = 0.1
 _FEW_KEYS = 0.5
 
@@ -78,19 +75,19 @@ def check_leakage(
     sample: pa.Table, label: str, features: Sequence[str], limits: Limits
 ) -> Iterator[Finding]:
     """Features that alone predict the label nearly perfectly, in a sample of the rows."""
-    target = numbers(sample.column(label))
+    target = label_numbers(sample.column(label))
     if target is None:
         return
     for name in features:
-        values = numbers(sample.column(name))
-        power = None if values is None else predictive_power(values, target)
-        if power is not None and power >= limits.leakage:
-            yield _finding(
-                "leakage",
-                f"{name} alone predicts {label} almost perfectly ({power:.3f} of 1)",
-                name,
-                "ask when this value becomes known: before the label, or with it?",
-            )
+        for how, values in ways_to_tell(sample.column(name), target):
+            power = predictive_power(values, target)
+            if power is not None and power >= limits.leakage:
+                yield _finding(
+                    "leakage",
+                    f"{how}{name} alone predicts {label} almost perfectly ({power:.3f} of 1)",
+                    name,
+                    "ask when this value becomes known: before the label, or with it?",
+                )
 
 
 def check_label_known(early: int, rows: int, label: str) -> Iterator[Finding]:
@@ -142,43 +139,6 @@ class EvenSample:
     def table(self) -> pa.Table:
         """The rows that were kept."""
         return pa.concat_tables(self._kept)
-
-
-def numbers(column: pa.ChunkedArray) -> Floats | None:
-    """A numeric or bool column as floats, NaN where null; None for another type."""
-    if pa.types.is_boolean(column.type):
-        column = column.cast(pa.int8())
-    numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
-    if not any(test(column.type) for test in numeric):
-        return None
-    floats: Floats = column.cast(pa.float64(), safe=False).to_numpy()
-    return floats
-
-
-def predictive_power(values: Floats, target: Floats) -> float | None:
-    """How well the order of `values` tells `target`: AUC (of either sign) for a label of two
-    values, else the size of the rank correlation. None where there is too little to tell."""
-    known = ~(np.isnan(values) | np.isnan(target))
-    values, target = values[known], target[known]
-    classes = np.unique(target)
-    if len(values) < _FEWEST_ROWS or len(classes) < 2 or np.all(values == values[0]):
-        return None
-    ranked = ranks(values)
-    if len(classes) > 2:
-        return float(abs(np.corrcoef(ranked, ranks(target))[0, 1]))
-    positive = target == classes[1]
-    count, others = int(positive.sum()), int((~positive).sum())
-    auc = (ranked[positive].sum() - count * (count + 1) / 2) / (count * others)
-    return float(max(auc, 1 - auc))
-
-
-def ranks(values: Floats) -> Floats:
-    """Ranks from 1; equal values share their mean rank."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    mean: Floats = ends - (counts - 1) / 2
-    shared: Floats = mean[inverse]
-    return shared
 
 
 _LEAVE_OUT = "leave it out, or find out why it does not vary"

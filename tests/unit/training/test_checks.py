@@ -14,10 +14,9 @@ from training.checks import (
     check_leakage,
     count_early,
     count_future,
-    predictive_power,
-    ranks,
 )
 from training.coverage import Coverage
+from training.leakage import predictive_power, ranks
 from warehouse.profiles import profile_table
 
 few = st.lists(st.integers(0, 5).map(float), min_size=20, max_size=40)
@@ -58,6 +57,23 @@ def test_a_feature_that_is_the_label_in_disguise_is_found() -> None:
     )
     found = check_leakage(table, "y", ["leak", "honest", "text"], Limits())
     assert rules(found) == [("leakage", "leak")]
+
+
+def test_texts_and_gaps_that_are_the_label_in_disguise_are_found() -> None:
+    draws = np.random.default_rng(1)
+    late = draws.integers(0, 2, 400).astype(bool)
+    table = pa.table(
+        {
+            "y": np.where(late, "late", "in time"),
+            "code": pa.array(np.where(late, "D", "A")).dictionary_encode(),
+            "reason": [1.5 if one else None for one in late],
+            "carrier": draws.choice(["UA", "AA", "DL"], 400),
+            "flight": [str(n) for n in range(400)],
+        }
+    )
+    found = list(check_leakage(table, "y", table.column_names[1:], Limits()))
+    assert rules(found) == [("leakage", "code"), ("leakage", "reason")]
+    assert found[1].message.startswith("the lack of reason alone predicts y")
 
 
 def test_a_feature_that_orders_a_numeric_label_is_found() -> None:
