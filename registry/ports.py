@@ -307,6 +307,10 @@ class Transaction(Protocol):
         """Keep what a proposal adds, in place of what was kept of it before."""
         ...
 
+    def adopt_sketches(self, digest: str, namespace: str, at: datetime) -> None:
+        """Keep the sketches of what an open proposal adds as those of registered features."""
+        ...
+
     def proposed_by_key(self, keys: Sequence[str]) -> Sequence[ProposedFeature]:
         """What open proposals of every namespace add with one of these definition keys."""
         ...

@@ -59,6 +59,7 @@ def _carry_out(
     transaction.save_state(state, after)
     published = publish_state(context, transaction, after, principal.subject)
     applied = replace(proposal, status="applied")
+    transaction.adopt_sketches(proposal.digest, proposal.namespace, context.clock())
     transaction.save_proposal(applied)
     events = transaction.append(_events(context, applied, principal))
     mark = mark_checkpoint(context, transaction, events[-1])

@@ -109,6 +109,10 @@ class InMemoryTransaction:
     def save_proposed(self, digest: str, features: Iterable[ProposedFeature]) -> None:
         self.proposed = {**self.proposed, digest: tuple(features)}
 
+    def adopt_sketches(self, digest: str, namespace: str, at: datetime) -> None:
+        found = self.proposed.get(digest, ())
+        self.save_sketches(namespace, [p.sketch for p in found if p.sketch is not None], at)
+
     def proposed_by_key(self, keys: Sequence[str]) -> Sequence[ProposedFeature]:
         return [p for p in self._open() if p.known.definition_key in set(keys)]
 

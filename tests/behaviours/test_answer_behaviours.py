@@ -10,10 +10,12 @@ import pytest
 
 from registry.adapters.sql.database import open_database
 from registry.adapters.sql.store import SqlStore
+from registry.core.apply import apply_plan
 from registry.core.duplication import KnownFeature, ProposedFeature
 from registry.core.proposals import Proposal
 from registry.core.similarity.likeness import Answer
 from registry.core.similarity.values import ValueSketch
+from registry.core.state import NamespaceState
 from registry.kernel.clock import FixedClock
 from registry.kernel.signing import SigningKey
 from registry.ports import Principal, Store
@@ -80,6 +82,19 @@ def test_what_an_open_proposal_adds_is_found_by_key_and_by_entity(store: Store) 
     assert found.shown.state == "proposed by ada in abc1"
     assert sketched.sketch is not None
     assert (sketched.sketch.ref, sketched.sketch.keys) == (SKETCH.ref, SKETCH.keys)
+
+
+def test_sketches_of_a_proposal_become_those_of_what_is_registered(store: Store) -> None:
+    made = kept(store, ProposedFeature(DIGEST, "ada", KNOWN, SKETCH))
+    after = apply_plan(made.plan, compiled(view()), NamespaceState("flights"), NOON)
+    live = replace(next(iter(after.features.values())), view="a", name="x", version=1)
+    state = replace(NamespaceState("shop"), number=1, features={live.ref: live})
+    with store.write() as transaction:
+        transaction.save_state(NamespaceState("shop"), state)
+        transaction.adopt_sketches(DIGEST, "shop", NOON)
+    with store.read() as transaction:
+        ((namespace, found),) = transaction.sketches("id")
+    assert (namespace, found.ref) == ("shop", SKETCH.ref)
 
 
 def test_what_a_closed_proposal_added_is_not_found(store: Store) -> None:

@@ -53,6 +53,11 @@ def proposed_of(connection: sa.Connection, entity: str) -> Iterator[ProposedFeat
         yield _proposed(row)
 
 
+def proposed_in(connection: sa.Connection, digest: str) -> list[ProposedFeature]:
+    """What one proposal adds, while it is open."""
+    return [_proposed(row) for row in connection.execute(_open(t.proposal.c.digest == digest))]
+
+
 def _open(chosen: sa.ColumnElement[bool]) -> sa.Select[tuple[object, ...]]:
     c = t.proposed_feature.c
     return (

@@ -79,6 +79,10 @@ class SqlTransaction:
     def save_proposed(self, digest: str, features: Iterable[ProposedFeature]) -> None:
         proposed.save_proposed(self._connection, digest, features)
 
+    def adopt_sketches(self, digest: str, namespace: str, at: datetime) -> None:
+        found = proposed.proposed_in(self._connection, digest)
+        self.save_sketches(namespace, [p.sketch for p in found if p.sketch is not None], at)
+
     def proposed_by_key(self, keys: Sequence[str]) -> Sequence[ProposedFeature]:
         return proposed.proposed_by_key(self._connection, list(keys))
 

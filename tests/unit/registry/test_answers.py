@@ -209,6 +209,15 @@ def test_registered_look_alikes_are_answered_too(context: Context) -> None:
     assert answer(context, "flights", PAIR[::-1], "supersedes", "newer", BOB).kind == "supersedes"
 
 
+def test_what_is_applied_is_compared_from_then_on(context: Context) -> None:
+    digest = proposed(context).proposal.digest
+    said(context, "variant")
+    approve(context, digest, BOB)
+    apply(context, digest, compiled(BASE, COPY), ADA)
+    (family,) = whole_registry(context)
+    assert [tie.verdict for tie in family.ties] == ["near-duplicate"]
+
+
 def test_two_features_of_one_proposal_are_compared(context: Context) -> None:
     twin = replace(
         COPY, name="copies_too", source=sql_source(query("hash(delay, 2) AS cents"), name="too")
