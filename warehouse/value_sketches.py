@@ -11,13 +11,12 @@ from itertools import chain, islice
 import pyarrow as pa
 
 from registry.core.published import PublishedView
-from registry.core.similarity.values import ValueSketch, encode, words_in
+from registry.core.similarity.values import MAX_KEYS, ValueSketch, encode, words_in
 from registry.kernel.clock import Clock
 from registry.kernel.types import element_type
 from warehouse.engines.port import Engine
 from warehouse.samples import key_hashes
 
-MAX_KEYS = 128
 WANTED_PAIRS = 1024
 MONTHS = 4
 WEEKS = 26

@@ -188,6 +188,9 @@ def _bottom_up(tree: exp.Expr, change: Callable[[exp.Expr], exp.Expr]) -> exp.Ex
 def _rewritten(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Paren) and isinstance(node.this, (*_OPERATORS, *_ATOMS, exp.Paren)):
         return node.this
+    folded = _folded(node)
+    if folded is not None:
+        return folded
     if isinstance(node, exp.Between) and not node.args.get("symmetric"):
         low = exp.LTE(this=node.args["low"], expression=node.this.copy())
         return exp.And(this=low, expression=exp.LTE(this=node.this, expression=node.args["high"]))
@@ -202,6 +205,28 @@ def _rewritten(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Window) and node.args.get("partition_by"):
         node.set("partition_by", sorted_unique(node.args["partition_by"]))
     return node
+
+
+def _folded(node: exp.Expr) -> exp.Expr | None:
+    """A sum, difference or product of two small whole numbers, as the number that it is."""
+    if not isinstance(node, exp.Add | exp.Sub | exp.Mul):
+        return None
+    left, right = _whole_number(node.this), _whole_number(node.expression)
+    if left is None or right is None:
+        return None
+    made = {exp.Add: left + right, exp.Sub: left - right, exp.Mul: left * right}[type(node)]
+    literal = exp.Literal.number(abs(made))
+    return literal if made >= 0 else exp.Neg(this=literal)
+
+
+def _whole_number(node: exp.Expr) -> int | None:
+    """A literal of an INTEGER so small that no sum or product of two is of another type."""
+    bare = node.unnest()
+    if isinstance(bare, exp.Neg):
+        inner = _whole_number(bare.this)
+        return None if inner is None else -inner
+    whole = isinstance(bare, exp.Literal) and bare.is_int and len(bare.name) <= 4
+    return int(bare.name) if whole else None
 
 
 def sorted_unique(nodes: Iterable[exp.Expr]) -> list[exp.Expr]:

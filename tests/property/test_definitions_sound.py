@@ -23,6 +23,7 @@ RULES = {
     "a term twice": ("SELECT a FROM t WHERE b > 1 AND b > 1", "SELECT a FROM t WHERE b > 1"),
     "direction": ("SELECT a > b AS a FROM t WHERE a >= 1", "SELECT b < a AS a FROM t WHERE 1<=a"),
     "symmetric": ("SELECT a = b AS a FROM t WHERE a <> 1", "SELECT b = a AS a FROM t WHERE 1!=a"),
+    "constants": ("SELECT a FROM t WHERE a > -1 + 1 * 2", "SELECT a FROM t WHERE a > 1"),
     "null-safe": (
         "SELECT a IS DISTINCT FROM b AS a FROM t",
         "SELECT b IS DISTINCT FROM a a FROM t",

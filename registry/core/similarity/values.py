@@ -34,6 +34,8 @@ MIN_PAIRS = 64
 MIN_DISTINCT = 16
 MAX_MODE_SHARE = 0.8
 MIN_INDEPENDENT = 32
+MIN_OVERLAP = 0.5
+MAX_KEYS = 128
 NEAR_TOTAL = 0.995
 # Of pairs where not both are at their commonest value: zeros that agree prove little.
 NEAR_TOTAL_TELLING = 0.98
@@ -65,7 +67,8 @@ class ValueSketch:
 class ValueEvidence:
     """What a comparison found. `agreeing` of `pairs` fit the relation; `distinct` values and the
     share of the commonest say how much the pairs tell, and `independent` how many of them say
-    something that their key's value before did not; `null_agreement` is over all pairs of common
+    something that their key's value before did not; `overlap` is the share of pairs that both know
+    among those that one knows; `null_agreement` is over all pairs of common
     keys. `slope` and `intercept` are those of an affine relation, right = slope · left + intercept;
     of a shifted one the right is what the left was `shift_seconds` before.
     """
@@ -80,6 +83,7 @@ class ValueEvidence:
     intercept: float = 0.0
     shift_seconds: float = 0.0
     independent: int = MIN_INDEPENDENT
+    overlap: float = 1.0
 
     @property
     def share(self) -> float:
@@ -89,7 +93,7 @@ class ValueEvidence:
     def telling(self) -> bool:
         """Whether there is enough to judge by: pairs, distinct values, no one value that rules."""
         enough = self.pairs >= MIN_PAIRS and self.distinct >= MIN_DISTINCT
-        enough = enough and self.independent >= MIN_INDEPENDENT
+        enough = enough and self.independent >= MIN_INDEPENDENT and self.overlap >= MIN_OVERLAP
         return enough and self.mode_share <= MAX_MODE_SHARE
 
 
@@ -156,9 +160,11 @@ class _Aligned:
     @classmethod
     def of(cls, left: ValueSketch, right: ValueSketch) -> "_Aligned | None":
         """A key beyond the other's largest hash is not missing there, it was never looked at: only
-        the part that both cover counts."""
-        limit = min(left.keys[-1], right.keys[-1]) if left.keys and right.keys else -1
-        keys = sorted({k for k in left.keys if k <= limit} & set(right.keys))
+        the part that both cover counts. Within it a key that one lacks is null there."""
+        limit = min(_covered(left), _covered(right))
+        keys = sorted(k for k in {*left.keys, *right.keys} if k <= limit)
+        if not set(left.keys) & set(right.keys):
+            return None
         anchors = sorted(set(left.anchors) & set(right.anchors))
         if not keys or not anchors:
             return None
@@ -188,6 +194,7 @@ class _Aligned:
             slope=relation.slope if relation is not None else 1.0,
             intercept=relation.intercept if relation is not None else 0.0,
             independent=min(independent(self.a), independent(self.b)),
+            overlap=len(x) / max(1, int(np.sum(~np.isnan(self.a) | ~np.isnan(self.b)))),
         )
 
     def strongest(self, relations: Iterator[Relation]) -> ValueEvidence:
@@ -203,11 +210,18 @@ class _Aligned:
         return self.evidence(None)
 
 
+def _covered(sketch: ValueSketch) -> int:
+    """The largest hash up to which every key was looked at: all, where there were few."""
+    return sketch.keys[-1] if len(sketch.keys) >= MAX_KEYS else 2**64
+
+
 def _part(sketch: ValueSketch, anchors: list[datetime], keys: list[int]) -> Floats:
     columns = {key: place for place, key in enumerate(sketch.keys)}
     rows = {anchor: place for place, anchor in enumerate(sketch.anchors)}
-    chosen = np.ix_([rows[a] for a in anchors], [columns[k] for k in keys])
-    part: Floats = sketch.values[chosen]
+    part: Floats = np.full((len(anchors), len(keys)), np.nan)
+    held = [place for place, key in enumerate(keys) if key in columns]
+    chosen = np.ix_([rows[a] for a in anchors], [columns[keys[place]] for place in held])
+    part[:, held] = sketch.values[chosen]
     return part
 
 

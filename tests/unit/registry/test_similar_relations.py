@@ -213,3 +213,16 @@ def test_sketches_of_parts_merge_to_the_sketch_of_the_whole(seed: int, most: int
 def test_sketches_of_two_features_do_not_merge() -> None:
     with pytest.raises(Invalid, match="one feature"):
         merged(sketch(NUMBERS), sketch(NUMBERS, ref="v:g"), 64)
+
+
+def test_equal_where_both_have_rows_blocks_nothing_when_one_has_other_keys() -> None:
+    part = NUMBERS[:, : len(KEYS) // 4]
+    some = ValueSketch("v:g", "id", KEYS[: part.shape[1]], DAYS, "number", part)
+    found = compare(sketch(NUMBERS), some)
+    assert found is not None
+    assert (found.relation, found.overlap, found.telling) == ("equal", 0.25, False)
+    most = ValueSketch("v:g", "id", KEYS[:-5], DAYS, "number", NUMBERS[:, :-5])
+    judged = judge_pair(
+        same_definition=False, same_shape=False, values=compare(sketch(NUMBERS), most)
+    )
+    assert judged.verdict == "near-duplicate"
