@@ -38,7 +38,7 @@ def set_facets_apart(expression: str) -> Faceted:
     """Blank the facets of a canonical expression (`registry.core.digests.column_expression`)."""
     try:
         tree = sqlglot.parse_one(expression, read="duckdb")
-    except SqlglotError:
+    except (SqlglotError, RecursionError):
         return Faceted(expression, ())
     found: list[tuple[str, str]] = []
     blanks = [(node, kind, value) for node, kind, value in _facets(tree)]

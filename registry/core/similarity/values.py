@@ -122,6 +122,8 @@ def _number(value: Any) -> float | None:
         return float("nan")
     try:
         return float(value)
+    except OverflowError:  # a whole number beyond all floats
+        return float("inf") if value > 0 else float("-inf")
     except (TypeError, ValueError):
         return None
 
