@@ -326,6 +326,10 @@ class Transaction(Protocol):
         indexed of them, the likeliest first."""
         ...
 
+    def index_definitions(self, namespace: str) -> None:
+        """Index all definitions of a namespace again, as a registry from before the index needs."""
+        ...
+
     def structure_candidates(
         self, bands: Sequence[int], limit: int
     ) -> Iterator[tuple[str, FeatureRecord]]:

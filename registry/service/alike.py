@@ -171,7 +171,7 @@ def _judgement(
 def refresh_sketches(
     context: Context, make: SketchMaker, published: Published
 ) -> tuple[int, Mapping[str, str]]:
-    """Sketch every stored feature of a namespace again and keep the sketches.
+    """Sketch every stored feature of a namespace again, keep the sketches, and index it anew.
 
     How many, and why views could not be read.
     """
@@ -180,6 +180,7 @@ def refresh_sketches(
     made = list(_sketches(make, published, names, unread))
     with context.store.write() as transaction:
         transaction.save_sketches(published.namespace, made, context.clock())
+        transaction.index_definitions(published.namespace)
     return len(made), unread
 
 

@@ -138,6 +138,9 @@ class InMemoryTransaction:
             if shared:
                 yield namespace, records[namespace, other.ref], other
 
+    def index_definitions(self, namespace: str) -> None:
+        """Nothing: its look-ups read the definitions themselves."""
+
     def structure_candidates(
         self, bands: Sequence[int], limit: int
     ) -> Iterator[tuple[str, FeatureRecord]]:

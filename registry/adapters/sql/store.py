@@ -100,6 +100,10 @@ class SqlTransaction:
         for namespace, other in sketch_rows.sketches_of(self._connection, refs):
             yield namespace, records[namespace, other.ref], other
 
+    def index_definitions(self, namespace: str) -> None:
+        records = states.load_state(self._connection, namespace).features.values()
+        likeness.put_definitions(self._connection, namespace, records)
+
     def structure_candidates(
         self, bands: Sequence[int], limit: int
     ) -> Iterator[tuple[str, FeatureRecord]]:
