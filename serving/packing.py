@@ -9,13 +9,16 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from registry.kernel.errors import Invalid, Misuse
 from serving.bundle import TrainedOn
+from serving.golden import ask_framework
 from serving.offline import column_names, matrix_of
 from serving.package import Parts
 from serving.room import Room
 from serving.signature import Input, Output, Signature, signature_of_service
+from serving.tensors import Array
 
 
 class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,6 +44,8 @@ class PackageSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `columns` are the features that the model reads, in its order; empty: every numeric feature of
     the service. `code` begins with the file that `model rebuild` runs. `golden_rows` is how many
     rows of the training set become golden ones. `ranges` are limits of inputs by column.
+    `golden_code` is a Python file whose `predict(model_file, rows)` asks the training framework
+    itself for the golden outputs, see `serving.golden`.
     """
 
     name: str
@@ -58,6 +63,7 @@ class PackageSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lock: str | None = None
     assets: tuple[str, ...] = ()
     golden_rows: int = 32
+    golden_code: str | None = None
 
 
 def read_spec(file: Path) -> PackageSpec:
@@ -91,11 +97,13 @@ def parts_of(room: Room, spec: PackageSpec, folder: Path) -> Parts:
     table = trained.to_arrow()
     rows = matrix_of(table, column_names(trained, signature))
     step = max(1, len(rows) // max(1, spec.golden_rows))
+    golden = np.ascontiguousarray(rows[::step][: spec.golden_rows])
     return Parts(
         name=spec.name,
         model_file=folder / spec.file,
         signature=signature,
-        golden_rows=np.ascontiguousarray(rows[::step][: spec.golden_rows]),
+        golden_rows=golden,
+        golden_outputs=_golden_outputs(spec, folder, golden),
         reference=rows,
         reference_keys=_key_values(table, signature),
         service=spec.service,
@@ -108,6 +116,15 @@ def parts_of(room: Room, spec: PackageSpec, folder: Path) -> Parts:
         lock=folder / spec.lock if spec.lock else None,
         assets=[folder / name for name in spec.assets],
     )
+
+
+def _golden_outputs(
+    spec: PackageSpec, folder: Path, rows: NDArray[np.float64]
+) -> dict[str, Array] | None:
+    if spec.golden_code is None:
+        return None
+    wanted = {output.name: output.datatype for output in spec.outputs}
+    return ask_framework(folder / spec.golden_code, folder / spec.file, rows, wanted)
 
 
 def _key_values(table: pa.Table, signature: Signature) -> dict[str, list[Any]]:

@@ -4,7 +4,7 @@ import json
 import socket
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
@@ -83,13 +83,15 @@ def _package(
 ) -> ModelRecord:
     output = Output("probability", "FP32", (-1,), 0.0, 1.0)
     golden = learned.rows[:GOLDEN_ROWS]
+    signature = serving.signature(SERVICE, [output], learned.features)
     parts = Parts(
         name=NAME,
         model_file=learned.file,
-        signature=serving.signature(SERVICE, [output], learned.features),
+        signature=signature,
         golden_rows=golden,
         golden_outputs={output.name: train.predict(learned.model, golden).astype(np.float32)},
         reference=learned.rows,
+        reference_keys=_keys_of(learned, [tensor.name for tensor in signature.keys]),
         service=SERVICE,
         trained_on=serving.trained_on(learned.training.name),
         code=[Path(train.__file__)],
@@ -102,6 +104,12 @@ def _package(
         "golden rows, reference profile"
     )
     return record
+
+
+def _keys_of(learned: Learned, names: Sequence[str]) -> dict[str, list[Any]]:
+    """The entity keys of the rows that `learned.rows` has, by name."""
+    table = learned.training.split("test").to_arrow()
+    return {name: table.column(name).to_pylist() for name in names if name in table.column_names}
 
 
 def _sample(registry: SqlRegistry, engine: Engine, learned: Learned, keys: Keys) -> OfflineSample:

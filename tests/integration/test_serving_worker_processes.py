@@ -65,6 +65,35 @@ def test_a_worker_killed_under_load_costs_its_own_requests_and_is_replaced(runni
     assert ask(addresses[0]) == ask(addresses[1]) == 200
 
 
+def test_metrics_are_those_of_all_workers_and_outlive_a_killed_one(running):
+    workers, addresses = running
+    for turn in range(40):
+        assert ask(addresses[turn % 2]) == 200
+    rows = 'fieldhouse_prediction_rows_total{model="delay"'
+    assert wait_for_count(addresses, rows, 40)
+    os.kill(workers.pids[0], signal.SIGKILL)
+    assert wait_for_count(addresses, rows, 40)
+
+
+def wait_for_count(addresses, name, wanted):
+    """Whether each of several connections is told this number, in the end."""
+    end = time.monotonic() + 15
+    while time.monotonic() < end:
+        try:
+            if {counted(addresses[turn % 2], name) for turn in range(6)} == {float(wanted)}:
+                return True
+        except OSError:
+            pass
+        time.sleep(0.2)
+    return False
+
+
+def counted(address, name):
+    with Connection(address, 10) as link:
+        text = link.request("GET", "/metrics").body.decode()
+    return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if name in line)
+
+
 def test_workers_that_cannot_serve_end_together(tmp_path):
     room = open_room(tmp_path)
     with listen_tcp("127.0.0.1", 0) as socket:
