@@ -127,7 +127,9 @@ class RowPlan:
             return given.table
         if len(given.columns) == len(self._names) == 1:
             (only,) = given.columns.values()
-            return np.ascontiguousarray(only.reshape(given.rows, -1), np.float64)
+            table = np.ascontiguousarray(only.reshape(given.rows, -1), np.float64)
+            # Binary tensors begin anywhere in a body, and C code wants numbers in their places.
+            return table if table.flags.aligned else table.copy()
         rows = np.full((given.rows, self.width), np.nan)
         if looked_up is not None:
             rows[:, self._targets] = looked_up

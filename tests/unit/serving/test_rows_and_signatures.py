@@ -112,3 +112,13 @@ def test_an_on_demand_feature_needs_its_inputs_keys_and_request_fields():
     live = replace(base, on_demand={"od": made}, services={"s": service})
     keys = signature_of_service(live, "s", [Output("p")]).keys
     assert {(key.name, key.kind) for key in keys} == {("plane", "entity"), ("hour", "request")}
+
+
+def test_a_tensor_that_begins_anywhere_in_a_body_becomes_an_aligned_table():
+    plan = RowPlan(Signature((Input("rows", shape=(-1, 2)),), (Output("score"),)))
+    for start in range(9):
+        body = bytes(start) + np.arange(6, dtype="<f8").tobytes()
+        sent = np.frombuffer(memoryview(body)[start:], "<f8").reshape(3, 2)
+        table = plan.assemble(plan.read({"rows": sent}), None)
+        assert table.flags.aligned and table.flags.c_contiguous
+        assert table.tolist() == [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
