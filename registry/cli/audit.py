@@ -21,7 +21,8 @@ def audit() -> None:
 @click.option("--newest", type=click.IntRange(1), default=20, show_default=True)
 @with_output
 def show(subject: str | None, at: str | None, newest: int, out: Output) -> None:
-    """Show the newest events, or what was live at a time.
+    """Show the newest events, or what was live at a time. A feature that was moved is followed to
+    what it was called before.
 
     \b
     Example:
@@ -29,6 +30,7 @@ def show(subject: str | None, at: str | None, newest: int, out: Output) -> None:
       fieldhouse audit show --at 2013-10-01T12:00:00Z
     """
     from registry.cli.session import open_here, project_settings
+    from registry.core.moves import moved_names
     from registry.kernel.clock import parse_instant
     from registry.reports.history import live_at
 
@@ -39,8 +41,13 @@ def show(subject: str | None, at: str | None, newest: int, out: Output) -> None:
             published = transaction.published(registry.namespace, instant)
             out.data(live_at(published, list(transaction.events(subject, until=instant))))
             return
-        events = list(transaction.events(subject, newest=newest))
-    out.data([_row(event) for event in events])
+        names = (
+            [subject]
+            if subject is None
+            else moved_names(transaction.state(registry.namespace), subject)
+        )
+        found = {c.sequence: c for name in names for c in transaction.events(name, newest=newest)}
+    out.data([_row(found[place]) for place in sorted(found)[-newest:]])
 
 
 @audit.command()

@@ -73,6 +73,7 @@ def lineage(name: str, out: Output) -> None:
             {
                 "feature": record.ref,
                 "tables": _tables(record, state),
+                **({"moved from": past} if (past := record.facts.moved_from) else {}),
                 "readers": [str(reader) for reader in readers.get(record.ref, ())],
             }
             for record in _named(state, name, sets)
@@ -172,6 +173,7 @@ def _whole(record: "FeatureRecord", readers: "Readers") -> dict[str, Any]:
         "since": record.since,
         "sunset": record.facts.sunset,
         "replaced_by": record.facts.replaced_by,
+        "moved_from": record.facts.moved_from,
         "readers": [str(reader) for reader in readers.get(record.ref, ())],
     }
 

@@ -93,7 +93,19 @@ def _retire_removed(draft: _Draft, plan: Plan) -> None:
     for change in plan.changes:
         if change.object == "feature" and change.action == "remove":
             record = draft.features[change.name]
-            draft.put(replace(record, state="retired", since=draft.at))
+            told = record.facts.replaced_by or _new_name(plan, record)
+            facts = replace(record.facts, replaced_by=told)
+            draft.put(replace(record, state="retired", facts=facts, since=draft.at))
+
+
+def _new_name(plan: Plan, record: FeatureRecord) -> str | None:
+    """What a feature is called after a move in the same plan; None when it is not moved."""
+    names = (record.short_ref, f"{plan.namespace}/{record.short_ref}")
+    for change in plan.changes:
+        moved = [d.before for d in change.differences if d.facet == "moved from" and d.before]
+        if any(before.split("@")[0] in names for before in moved):
+            return change.name
+    return None
 
 
 def _apply_view(draft: _Draft, view: FeatureView, known: ViewLine | None) -> None:
@@ -173,7 +185,10 @@ def _record(draft: _Draft, feature: CompiledFeature, line: int) -> FeatureRecord
         since=draft.at,
     )
     if known is None:
-        return made
+        moved = draft.changes.get((feature.ref, "meaning"))
+        return (
+            made if moved is None or moved.version is None else replace(made, version=moved.version)
+        )
     if (feature.ref, "meaning") in draft.changes:
         if known.state == "draft":
             draft.features[known.ref] = replace(known, state="retired", since=draft.at)

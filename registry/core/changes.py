@@ -12,6 +12,7 @@ import msgspec
 
 from registry.core.compiled import Compiled, CompiledFeature
 from registry.core.definitions import NOWHERE, Governance, Location
+from registry.core.moves import Pasts, moved_version, past_name
 from registry.core.readers import Reader, Readers
 from registry.core.state import (
     FeatureRecord,
@@ -24,7 +25,16 @@ from registry.kernel.canonical import digest
 
 Action = Literal["add", "change", "remove", "move"]
 Aspect = Literal["meaning", "text", "state", "definition", "members"]
-TEXT_FACTS = ("owner", "description", "unit", "sensitivity", "sunset", "replaced_by", "reason")
+TEXT_FACTS = (
+    "owner",
+    "description",
+    "unit",
+    "sensitivity",
+    "sunset",
+    "replaced_by",
+    "moved_from",
+    "reason",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +84,17 @@ class Plan:
         return digest({"namespace": self.namespace, "changes": [_body(c) for c in self.changes]})
 
 
-def plan(compiled: Compiled, state: NamespaceState, readers: Readers) -> Plan:
-    """Compare what the repository says with what the registry holds of its namespace."""
+def plan(
+    compiled: Compiled, state: NamespaceState, readers: Readers, pasts: Pasts | None = None
+) -> Plan:
+    """Compare what the repository says with what the registry holds of its namespace.
+
+    `pasts` are features of other namespaces that were moved here, by `namespace/view:feature`.
+    """
     changes = [
         *_entity_changes(compiled, state),
         *_view_changes(compiled, state),
-        *_feature_changes(compiled, state, readers),
+        *_feature_changes(compiled, state, readers, pasts or {}),
         *_service_changes(compiled, state),
     ]
     changes = _with_moves(changes, compiled, state)
@@ -168,13 +183,16 @@ def _view_settings(view: Any) -> dict[str, str]:
 
 
 def _feature_changes(
-    compiled: Compiled, state: NamespaceState, readers: Readers
+    compiled: Compiled, state: NamespaceState, readers: Readers, pasts: Pasts
 ) -> Iterator[Change]:
     newest = newest_features(state)
+    own = {f"{state.namespace}/{ref}": record for ref, record in newest.items()}
     for ref, feature in compiled.features.items():
         known = newest.get(ref)
         if known is None or not known.live:
-            yield _added(feature, known)
+            name = past_name(feature, compiled.namespace)
+            past = {**pasts, **own}.get(name) if name and known is None else None
+            yield _added(feature, known) if past is None else _moved(feature, past, str(name))
         else:
             yield from _changed(feature, known, readers)
     for record in state.features.values():
@@ -204,6 +222,24 @@ def _added(feature: CompiledFeature, known: FeatureRecord | None) -> Change:
         acknowledged=declared == version or (declared is None and version == 1),
         result=digest([feature.meaning, _words(feature), feature.facts.state or "draft"]),
         location=feature.location,
+    )
+
+
+def _moved(feature: CompiledFeature, past: FeatureRecord, name: str) -> Change:
+    """The feature under its new name, which goes on with its past's version."""
+    version, declared = moved_version(feature, past), feature.facts.version
+    kept = feature.meaning == past.meaning
+    made = _added(feature, None)
+    return replace(
+        made,
+        action="move",
+        version=version,
+        acknowledged=declared == version or (declared is None and kept),
+        differences=(
+            Difference("moved from", f"{name}@{past.version}", feature.ref),
+            *_differing(dict(past.facets), dict(feature.facets)),
+        ),
+        basis=past.meaning,
     )
 
 

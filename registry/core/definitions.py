@@ -35,7 +35,8 @@ class Governance:
 
     `state` is one of `DECLARED_STATES`; `sunset` is aware UTC; `staleness` says what a lookup
     answers for a value past its ttl or quarantined; `default` is what policy "default" answers and
-    what rows written before the feature existed read as.
+    what rows written before the feature existed read as. `moved_from` is the reference by which it
+    was known before.
     """
 
     owner: str | None = None
@@ -49,6 +50,7 @@ class Governance:
     staleness: str | None = None
     default: Scalar = None
     version: int | None = None
+    moved_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,6 +207,7 @@ def _facts(facts: Governance) -> list[Any]:
         facts.state,
         facts.sunset.isoformat() if facts.sunset else None,
         facts.replaced_by,
+        *([facts.moved_from] if facts.moved_from else []),
         facts.reason,
         facts.staleness,
         _value(facts.default),

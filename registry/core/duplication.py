@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from registry.core.compiled import Compiled, CompiledFeature
+from registry.core.moves import past_name
 from registry.core.similarity.likeness import Example
 from registry.core.similarity.verdict import Judgement
 from registry.core.state import FeatureRecord
@@ -136,7 +137,13 @@ def _nearness(other: KnownFeature) -> int:
 
 
 def _same(known: KnownFeature, feature: CompiledFeature, compiled: Compiled) -> bool:
-    return known.ref.split("@")[0] == f"{compiled.namespace}/{feature.ref}"
+    return is_itself(known, compiled.namespace, feature)
+
+
+def is_itself(known: KnownFeature, namespace: str, feature: CompiledFeature) -> bool:
+    """Whether a known feature is this one, under its name or under the one it was moved from."""
+    name = known.ref.split("@")[0]
+    return name in (f"{namespace}/{feature.ref}", past_name(feature, namespace))
 
 
 def _shown(feature: CompiledFeature) -> str:

@@ -245,9 +245,14 @@ class Published:
         ]
 
     def _missing(self, wanted: FeatureRef) -> Gone | NotFound:
-        for gone in self.retired:
-            same = (gone.view, gone.feature) == (wanted.view, wanted.feature)
-            if same and wanted.version in (None, gone.version):
-                hint = f"use {gone.replaced_by}" if gone.replaced_by else ""
-                return Gone(f"feature {wanted} was retired", hint=hint)
+        buried = [
+            gone
+            for gone in self.retired
+            if (gone.view, gone.feature) == (wanted.view, wanted.feature)
+            and wanted.version in (None, gone.version)
+        ]
+        if buried:
+            newest = max(buried, key=lambda gone: gone.version)
+            hint = f"use {newest.replaced_by}" if newest.replaced_by else ""
+            return Gone(f"feature {wanted} was retired", hint=hint)
         return NotFound("feature", str(wanted), self.names())

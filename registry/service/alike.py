@@ -6,7 +6,13 @@ from dataclasses import dataclass, field, replace
 from registry.core.apply import apply_plan
 from registry.core.changes import Plan
 from registry.core.compiled import Compiled, CompiledFeature, service_refs
-from registry.core.duplication import KnownFeature, ValueMatch, known_feature, new_feature
+from registry.core.duplication import (
+    KnownFeature,
+    ValueMatch,
+    is_itself,
+    known_feature,
+    new_feature,
+)
 from registry.core.publish import publish
 from registry.core.published import Published
 from registry.core.similarity.examples import examples_of, stands_behind
@@ -148,7 +154,7 @@ def _best_match(
 
 
 def _same(known: KnownFeature, namespace: str, feature: CompiledFeature) -> bool:
-    return known.ref.split("@")[0] == f"{namespace}/{feature.ref}"
+    return is_itself(known, namespace, feature)
 
 
 def _judgement(

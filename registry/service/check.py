@@ -8,10 +8,11 @@ from registry.core.changes import Plan, plan
 from registry.core.compiled import Compiled, service_refs
 from registry.core.duplication import Duplicate, KnownFeature, ValueMatch, duplicates, index_by_key
 from registry.core.findings import Finding
+from registry.core.moves import Pasts, past_names
 from registry.core.readers import Readers, borrowing_readers, index_readers, service_readers
 from registry.core.rules.base import Evidence
 from registry.core.rules.engine import judge
-from registry.core.state import NamespaceState, newest_features
+from registry.core.state import FeatureRecord, NamespaceState, newest_features
 from registry.kernel.errors import Refused
 from registry.ports import SampleChecker, Transaction
 from registry.service.alike import Told, value_matches
@@ -72,7 +73,7 @@ def check(
     with context.store.read() as transaction:
         state = base if base is not None else transaction.state(compiled.namespace)
         readers = readers_of(state, transaction)
-        planned = plan(compiled, state, readers)
+        planned = plan(compiled, state, readers, _pasts(compiled, transaction))
         values = value_matches(context, compiled, planned, state, transaction)
         tried: tuple[tuple[str, str], ...] = ()
         if expectations is not None and not planned.empty:
@@ -93,9 +94,19 @@ def check_against(
 ) -> Checked:
     """The same by definitions alone, inside a transaction that already holds the state."""
     readers = readers_of(state, transaction)
-    planned = plan(compiled, state, readers)
+    planned = plan(compiled, state, readers, _pasts(compiled, transaction))
     evidence = _evidence(context, compiled, state, planned, readers)
     return _judged(context, _looked_up(context, transaction, evidence), transaction)
+
+
+def _pasts(compiled: Compiled, transaction: Transaction) -> Pasts:
+    """The features of other namespaces that were moved here, by whole reference."""
+    found: dict[str, FeatureRecord] = {}
+    names = {past.partition("/")[0] for past in past_names(compiled).values()}
+    for namespace in names - {compiled.namespace}:
+        newest = newest_features(transaction.state(namespace))
+        found |= {f"{namespace}/{ref}": record for ref, record in newest.items()}
+    return found
 
 
 def _looked_up(context: Context, transaction: Transaction, evidence: Evidence) -> Evidence:

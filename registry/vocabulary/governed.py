@@ -55,6 +55,7 @@ def governed(  # noqa: PLR0913 - one keyword a fact, all of them optional
     staleness: str | None = None,
     default: Scalar = None,
     version: int | None = None,
+    moved_from: str | None = None,
     domain: str | None = None,
     expectations: Sequence[Expectation] = (),
     tags: Mapping[str, str] | None = None,
@@ -64,7 +65,9 @@ def governed(  # noqa: PLR0913 - one keyword a fact, all of them optional
     `state` is draft (also when nothing is said), production or deprecated; `sunset` an instant
     with a time zone; `replaced_by` a `view:feature` or, on a view, a view; `staleness` one of last,
     default, null, refuse; `default` what policy "default" answers; `version` acknowledges a new
-    meaning. `tags` are passed through. Raises `Invalid` at once when a value breaks its format.
+    meaning; `moved_from` is the `view:feature` (or, on a view, the view) by which it was known
+    before, with `namespace/` before it when it was another repository's. `tags` are passed through.
+    Raises `Invalid` at once when a value breaks its format.
     """
     given: dict[str, Any] = {
         "owner": owner,
@@ -78,6 +81,7 @@ def governed(  # noqa: PLR0913 - one keyword a fact, all of them optional
         "staleness": staleness,
         "default": default,
         "version": version,
+        "moved_from": moved_from,
         "domain": domain,
         "expectations": list(expectations) or None,
     }
@@ -192,6 +196,7 @@ _WRITERS: dict[str, Callable[[str, Any], str]] = {
     "state": _one_of(*DECLARED_STATES),
     "sunset": _instant,
     "replaced_by": _replacement,
+    "moved_from": _replacement,
     "reason": _text,
     "staleness": _one_of(*STALENESS_POLICIES),
     "default": _scalar,

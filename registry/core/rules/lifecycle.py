@@ -6,6 +6,7 @@ from datetime import datetime
 from registry.core.compiled import CompiledFeature
 from registry.core.evidence import missing
 from registry.core.lifecycle import allowed, move_of
+from registry.core.moves import past_names
 from registry.core.readers import Reader
 from registry.core.rules.base import Evidence, Hit, rule
 from registry.kernel.refs import parse_ref
@@ -55,8 +56,11 @@ def _leaves(reader: Reader, ref: str, evidence: Evidence) -> bool:
     "Readers that nobody knows of get a warning time: deprecation comes before retirement.",
 )
 def removed_from_production(evidence: Evidence) -> Iterable[Hit]:
+    moved = set(past_names(evidence.compiled).values())
     for change in evidence.feature_changes("state", "remove"):
         record = evidence.state.features[change.name]
+        if f"{evidence.state.namespace}/{record.short_ref}" in moved:
+            continue  # its name answers with the new one
         if not allowed(record.before_quarantine or record.state, "retired", "apply"):
             yield Hit(
                 change.name,
@@ -248,3 +252,26 @@ def sunset_order(evidence: Evidence) -> Iterable[Hit]:
 
 def _outlives(below: datetime | None, above: datetime | None) -> bool:
     return above is not None and (below is None or below > above)
+
+
+@rule(
+    "moved-from-unknown",
+    "cosmetic",
+    "error",
+    "A past that nobody knows is no history.",
+)
+def moved_from_unknown(evidence: Evidence) -> Iterable[Hit]:
+    known = {
+        (change.name, str(difference.before).split("@")[0])
+        for change in evidence.feature_changes("meaning", "move")
+        for difference in change.differences
+    }
+    for ref, past in past_names(evidence.compiled).items():
+        if (ref, past) in known or ref in evidence.newest:
+            continue
+        yield Hit(
+            ref,
+            f"{ref} says it was moved from {past}, which the registry does not have",
+            "correct the name, or leave moved_from out",
+            evidence.compiled.features[ref].location,
+        )

@@ -149,6 +149,12 @@ CASES: dict[str, Case] = {
     "state-move": Case(
         compiled(view(feature("mean_delay", state="draft"), WORST)), compiled(V), compiled(V)
     ),
+    "moved-from-unknown": Case(
+        compiled(V, view(feature("worst_delay", moved_from="gone:x"), name="later")),
+        compiled(view(WORST), view(feature("mean_delay", moved_from="delays:mean_delay"), name="l")),
+        compiled(V),
+        compiled(V),
+    ),
     "evidence-missing": Case(compiled(V), DRAFT_KEPT, DRAFT_KEPT),
     "deprecated-without-sunset": Case(deprecated(sunset=None), deprecated()),
     "deprecated-without-replacement": Case(deprecated(reason=None), deprecated()),
