@@ -141,7 +141,7 @@ def feast_store(root: Path, client: redis.Redis, ttl: float | None) -> Iterator[
     if ttl is not None:
         online["key_ttl_seconds"] = int(ttl)
     config = RepoConfig(
-        project="bench",
+        project="test",  # names as long as ours: they are part of the keys
         provider="local",
         registry=str(root / "feast.db"),
         online_store=online,
@@ -153,7 +153,9 @@ def feast_store(root: Path, client: redis.Redis, ttl: float | None) -> Iterator[
     path = str(root / "warehouse_data" / "stats.parquet")
     source = FileSource(path=path, timestamp_field="event_timestamp")
     fields = [Field(name="id", dtype=Int64), *(Field(name=n, dtype=Float64) for n in NAMES)]
-    store.apply([entity, FeatureView(name="s", entities=[entity], schema=fields, source=source)])
+    store.apply(
+        [entity, FeatureView(name="stats", entities=[entity], schema=fields, source=source)]
+    )
     yield store
 
 

@@ -2,7 +2,8 @@
 
 Closed loop with one connection for latency and with eight for throughput; open loop at half of the
 floor's throughput, counted from the intended time. Runs are interleaved, numbers are medians over
-them. FIELDHOUSE_BENCH_FULL=1 measures every size instead of a few.
+them. FIELDHOUSE_BENCH_FULL=1 measures every size instead of a few, and FIELDHOUSE_BENCH_KINDS
+(k10v1,k50v5: 10 features in 1 view, 50 in 5) those of some kinds.
 """
 
 import json
@@ -28,6 +29,7 @@ from featureserver.redis_server import find_redis_server
 REPEATS = int(os.environ.get("FIELDHOUSE_BENCH_REPEATS", "5"))
 SECONDS = 0.6
 FULL = bool(os.environ.get("FIELDHOUSE_BENCH_FULL"))
+ASKED = tuple(filter(None, os.environ.get("FIELDHOUSE_BENCH_KINDS", "").split(",")))
 RATIOS = ("p50_over_floor", "cpu_over_floor", "tail_over_floor", "times_feast")
 SERVERS = tuple(os.environ.get("FIELDHOUSE_BENCH_SERVERS", "ours,floor,feast").split(","))
 
@@ -35,6 +37,7 @@ SERVERS = tuple(os.environ.get("FIELDHOUSE_BENCH_SERVERS", "ours,floor,feast").s
 def run() -> dict[str, Any]:
     """Facts of every size; see `measure`."""
     shapes = [(n, kind) for kind in KINDS for n in ROWS] if FULL else list(QUICK)
+    shapes = [(n, kind) for n, kind in shapes if not ASKED or kind.name in ASKED]
     with ExitStack() as stack:
         url = stack.enter_context(redis_on_tcp())
         subprocess.run([sys.executable, "-m", "bench.online_servers", "fill", url], check=True)
@@ -124,6 +127,10 @@ def told(found: dict[str, Any]) -> str:
         f"{n} p50 {found[n]['p50_ms']:.3f} p99 {found[n]['p99_ms']:.3f} ms "
         f"{found[n]['per_second']:.0f}/s cpu {found[n]['cpu_ms']:.3f} ms"
         for n in SERVERS
+    ]
+    parts += [
+        f"open at {one['per_second']:.0f}/s {n} p50 {one['p50_ms']:.3f} p99 {one['p99_ms']:.3f} ms"
+        for n, one in found["open"].items()
     ]
     parts += [f"redis {found['redis_ms']:.3f} ms"]
     parts += [
