@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -16,6 +17,7 @@ from warehouse.engines.duckdb import DuckDBEngine
 from warehouse.engines.duckdb_errors import translated
 from warehouse.engines.port import Engine
 from warehouse.evaluated import EvaluatedQueries
+from warehouse.example_values import ExampleSketcher
 from warehouse.samples import NewestValues
 from warehouse.settings import EVALUATED_BYTES, MEMORY_LIMIT, THREADS, TIME_ZONE
 from warehouse.sql import literal
@@ -59,9 +61,7 @@ def open_sketches(settings: Settings) -> ValueSketcher:
 
 def open_examples(settings: Settings) -> ExampleReader:
     """What reads a column of somebody's file, to look for features with the same values."""
-    from warehouse.example_values import ExampleSketcher  # it opens an engine by this module
-
-    return ExampleSketcher(settings, clock_of(settings))
+    return ExampleSketcher(partial(open_engine, settings), clock_of(settings))
 
 
 def open_samples(settings: Settings) -> SampleReader:

@@ -5,7 +5,7 @@ features do, so that the two can be compared.
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from registry.core.published import PublishedFeature, PublishedView, RowSchema
 from registry.core.similarity.values import ValueSketch
 from registry.kernel.clock import Clock
 from registry.kernel.errors import Invalid, Misuse, NotFound
-from registry.kernel.settings import Settings
 from registry.kernel.types import element_type, type_of_arrow
+from warehouse.engines.port import Engine
 from warehouse.value_sketches import ValueSketcher
 
 TABLE, VALUE, TIME = "example_file", "value", "example_time"
@@ -29,10 +29,10 @@ TABLE, VALUE, TIME = "example_file", "value", "example_time"
 class ExampleSketcher:
     """A `registry.ports.ExampleReader` with an engine of its own over a copy of the three columns.
 
-    `settings` say what the warehouse's time zone is; `clock` what counts as past.
+    `open_engine` opens one that knows these tables too; `clock` says what counts as past.
     """
 
-    settings: Settings
+    open_engine: Callable[[Mapping[str, Path]], Engine]
     clock: Clock
 
     def __call__(
@@ -44,13 +44,11 @@ class ExampleSketcher:
         Raises `Misuse` (no such file), `Invalid` (not readable, or a column of a type that has no
         sketch), `NotFound` (a column that the file lacks, with the nearest).
         """
-        from warehouse.bootstrap import open_engine
-
         rows = _rows(file, column, keys, time)
         with tempfile.TemporaryDirectory(prefix="fieldhouse-example-") as folder:
             copy = Path(folder) / f"{TABLE}.parquet"
             pq.write_table(rows, copy)
-            engine = open_engine(self.settings, {TABLE: copy})
+            engine = self.open_engine({TABLE: copy})
             view = _view(rows, tuple(keys))
             made = ValueSketcher(engine, self.clock)(view, (VALUE,))
         return made[0] if made else None

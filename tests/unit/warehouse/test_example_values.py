@@ -1,6 +1,7 @@
 """A column of somebody's file becomes a sketch like a feature's, or is refused with a reason."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from registry.core.similarity.values import compare
 from registry.kernel.clock import FixedClock
 from registry.kernel.errors import FieldhouseError, Invalid, Misuse, NotFound
 from registry.kernel.settings import Settings
+from warehouse.bootstrap import open_engine
 from warehouse.example_values import ExampleSketcher
 
 NOW = datetime(2013, 6, 1, tzinfo=UTC)
@@ -32,7 +34,7 @@ def file(folder: Path, name: str = "x.parquet", **columns: Any) -> Path:
 
 @pytest.fixture
 def sketcher(tmp_path: Path) -> ExampleSketcher:
-    return ExampleSketcher(Settings(tmp_path, None, {}, {}), FixedClock(NOW))
+    return ExampleSketcher(partial(open_engine, Settings(tmp_path, None, {}, {})), FixedClock(NOW))
 
 
 @pytest.mark.parametrize(
