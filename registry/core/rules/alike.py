@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from registry.core.compiled import CompiledFeature
+from registry.core.definitions import NOWHERE
 from registry.core.duplication import Duplicate, KnownFeature
 from registry.core.questions import ASK
 from registry.core.rules.base import Evidence, Hit, rule
@@ -98,7 +99,9 @@ def values_not_compared(evidence: Evidence) -> Iterable[Hit]:
     for view, why in evidence.unread:
         reason = " ".join(why.split())
         message = f"the values of {view} were not compared with those of known features: {reason}"
-        yield Hit(view, message, "mend the source, or look for copies by hand")
+        known = evidence.compiled.views.get(view)
+        place = NOWHERE if known is None else known.location
+        yield Hit(view, message, "mend the source, or look for copies by hand", place)
 
 
 def _same(found: Duplicate) -> Judgement:
