@@ -13,7 +13,7 @@ from warehouse.engines.arrays import int64s
 from warehouse.history import HistoryColumn
 from warehouse.instants import check_time, ticks_of_column
 
-_LARGEST = pa.scalar(2**63 - 1, pa.uint64())
+_LARGEST = 2**63 - 1  # a plain number: an Arrow scalar would load pandas with the module
 
 
 def check_spine(spine: pa.Table, time_column: str, view: PublishedView) -> None:
@@ -57,7 +57,11 @@ def _key(column: pa.ChunkedArray, key: HistoryColumn) -> pa.ChunkedArray:
     if pa.types.is_floating(column.type):  # pandas turns whole numbers with gaps into floats
         column = pa.chunked_array([pa.array(column.to_numpy(), from_pandas=True)])
     if pa.types.is_uint64(column.type):  # what no int64 can hold is nobody's key
-        column = pc.if_else(pc.less_equal(column, _LARGEST), column, pa.scalar(None, pa.uint64()))
+        column = pc.if_else(
+            pc.less_equal(column, pa.scalar(_LARGEST, pa.uint64())),
+            column,
+            pa.scalar(None, pa.uint64()),
+        )
     try:
         return column.cast(pa.int64())
     except pa.ArrowInvalid as error:
