@@ -58,3 +58,10 @@ def test_a_frame_of_mixed_zones_is_refused() -> None:
 def test_anything_else_is_refused() -> None:
     with pytest.raises(Misuse, match="from list"):
         read_spine([1, 2], ENGINE)
+
+
+def test_texts_held_as_views_are_read_as_plain_ones() -> None:
+    held = pa.table({"id": pa.array(["a", None]).cast(pa.string_view())})
+    found = read_spine(held, ENGINE)
+    assert found.schema.field("id").type == pa.large_string()
+    assert found.column("id").to_pylist() == ["a", None]
