@@ -151,7 +151,9 @@ CASES: dict[str, Case] = {
     ),
     "moved-from-unknown": Case(
         compiled(V, view(feature("worst_delay", moved_from="gone:x"), name="later")),
-        compiled(view(WORST), view(feature("mean_delay", moved_from="delays:mean_delay"), name="l")),
+        compiled(
+            view(WORST), view(feature("mean_delay", moved_from="delays:mean_delay"), name="l")
+        ),
         compiled(V),
         compiled(V),
     ),
