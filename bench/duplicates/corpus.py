@@ -80,10 +80,21 @@ def known_views() -> tuple[Known, ...]:
 
 def case_views(known: Sequence[Known]) -> list[CaseView]:
     """All proposed views: duplicates, near copies, honest ones."""
+    return _numbered([*_copies(known), *_honest(known)])
+
+
+def copy_views(known: Sequence[Known]) -> list[CaseView]:
+    """The first of them, which are the copies."""
+    return _numbered(_copies(known))
+
+
+def _numbered(views: Sequence[CaseView]) -> list[CaseView]:
+    return [replace(view, name=f"case_{n:04d}_{view.name}") for n, view in enumerate(views)]
+
+
+def _copies(known: Sequence[Known]) -> list[CaseView]:
     chance = random.Random(2013)
-    made = [*_duplicates(known, chance), *_near(known, chance), *_python(known, chance)]
-    made += _honest(known)
-    return [replace(view, name=f"case_{n:04d}_{view.name}") for n, view in enumerate(made)]
+    return [*_duplicates(known, chance), *_near(known, chance), *_python(known, chance)]
 
 
 def dtype_of(item: Item) -> str:

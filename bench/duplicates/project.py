@@ -104,14 +104,19 @@ def make_project(folder: Path, warehouse: Path) -> Project:
     """An empty project over the real tables of `warehouse`, with copies of them beside."""
     tables = folder / "warehouse"
     tables.mkdir(parents=True)
+    write_tables(warehouse, tables)
+    (folder / "fieldhouse.toml").write_text(_TOML)
+    return Project(folder)
+
+
+def write_tables(warehouse: Path, tables: Path) -> None:
+    """The real tables and, beside them, copies and sums of them under other names."""
     for file in sorted(warehouse.glob("*.parquet")):
         shutil.copy(file, tables / file.name)
     with connect(tables) as connection:
         for name, query in _extra_tables().items():
             target = tables / f"{name}.parquet"
             connection.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
-    (folder / "fieldhouse.toml").write_text(_TOML)
-    return Project(folder)
 
 
 def _extra_tables() -> dict[str, str]:
