@@ -89,5 +89,8 @@ def test_a_copy_by_another_way_blocks_and_another_unit_asks(
     assert said["copy:price"]["rule"] == "duplicate-values"
     assert "shop/euros:amount@1" in said["copy:price"]["message"]
     assert said["inverse:price_cents"]["rule"] == "near-duplicate"
-    assert "inverse:price_cents = 100 × euros:amount + 1 (hundredths for wholes)" in said["inverse:price_cents"]["message"]
+    assert (
+        "inverse:price_cents = 100 × euros:amount + 1 (hundredths for wholes)"
+        in said["inverse:price_cents"]["message"]
+    )
     assert "honest:other" not in said
