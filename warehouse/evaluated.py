@@ -8,6 +8,7 @@ unused first, and never something used in the last minutes, since another proces
 import os
 import secrets
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -24,6 +25,7 @@ Evaluate = Callable[[], AbstractContextManager[pa.RecordBatchReader]]
 ROW_GROUP_ROWS = 122_880
 IN_USE_SECONDS = 600.0
 _ONCE = "once-"
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,14 @@ class EvaluatedQueries:
         """
         name = mark.removeprefix("sha256:") if mark else _ONCE + secrets.token_hex(8)
         path = self.folder / f"{name}.parquet"
-        with suppress(FileNotFoundError):
-            os.utime(path)
-            return path
-        with self._new_file() as file:
-            _write(evaluate, file)
-            file.replace(path)
-        self._hold_down()
+        with _one_at_a_time:  # two views of one query are given one answer
+            with suppress(FileNotFoundError):
+                os.utime(path)
+                return path
+            with self._new_file() as file:
+                _write(evaluate, file)
+                file.replace(path)
+            self._hold_down()
         return path
 
     def _hold_down(self) -> None:

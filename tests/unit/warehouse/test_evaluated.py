@@ -3,8 +3,10 @@
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Barrier
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -36,6 +38,19 @@ def test_an_answer_is_evaluated_once_for_one_mark(tmp_path: Path) -> None:
     files = {kept.keep(mark, query) for mark in ("a", "a", "b")}
     assert (query.runs, len(files)) == (2, 2)
     assert all(pq.read_table(file).equals(TABLE) for file in files)
+
+
+def test_threads_that_ask_at_once_are_given_one_evaluation(tmp_path: Path) -> None:
+    kept, query = EvaluatedQueries(tmp_path, 1 << 20), Counting()
+    together = Barrier(4)
+
+    def ask(_: int) -> Path:
+        together.wait()
+        return kept.keep("a", query)
+
+    with ThreadPoolExecutor(4) as pool:
+        files = set(pool.map(ask, range(4)))
+    assert (query.runs, len(files)) == (1, 1)
 
 
 def test_what_nothing_vouches_for_is_evaluated_each_time(tmp_path: Path) -> None:
