@@ -10,11 +10,9 @@ from typing import Any
 from registry.core.code_evened import evened_code
 from registry.core.code_slice import inputs_read, sliced
 from registry.core.definitions import Feature, FeatureView, OnDemandView, Repository, Source
-from registry.core.digests import used_inputs
+from registry.core.digests import input_by, used_inputs
 from registry.core.sql_lineage import column_text
 from registry.kernel.canonical import digest
-from registry.kernel.errors import FieldhouseError
-from registry.kernel.refs import parse_ref
 
 
 def definition_key(
@@ -58,7 +56,7 @@ def _computed(repository: Repository, view: OnDemandView, feature: Feature) -> l
     read = inputs_read(code, view.entry)
     meanings: dict[str, Any] = {}
     for text in used_inputs(view.inputs, read):
-        meaning = _input(repository, view, text)
+        meaning = input_by(definition_key, repository, view, text)
         meanings |= {text.partition(":")[2]: meaning, text.replace(":", "__"): meaning}
     meanings |= {
         key.name: ["request", key.name, key.dtype]
@@ -68,17 +66,3 @@ def _computed(repository: Repository, view: OnDemandView, feature: Feature) -> l
     evened = evened_code(code, view.entry, feature.name, meanings if read is not None else {})
     unread = [] if read is not None else sorted(meanings.items(), key=str)
     return [view.mode, evened, unread]
-
-
-def _input(repository: Repository, view: OnDemandView, text: str) -> str:
-    """What an input is, by its definition; its own reference where the repository has it not."""
-    try:
-        ref = parse_ref(text)
-    except FieldhouseError:
-        return text
-    holders: list[FeatureView | OnDemandView] = [*repository.views, *repository.on_demand]
-    for holder in holders:
-        found = next((f for f in holder.features if f.name == ref.feature), None)
-        if holder.name == ref.view and found is not None and holder is not view:
-            return definition_key(repository, holder, found)
-    return text

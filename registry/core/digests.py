@@ -4,6 +4,7 @@ Pure, and the same on every machine, Python version and order of dicts. Where a 
 and how it is laid out never counts.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from registry.core.code_digest import code_digest
@@ -26,13 +27,17 @@ from registry.kernel.refs import parse_ref
 
 __all__ = [
     "column_expression",
+    "input_by",
     "meaning_digest",
     "service_digest",
     "source_tables",
     "text_digest",
     "transformation_digest",
+    "used_inputs",
     "view_digest",
 ]
+
+Describe = Callable[[Repository, FeatureView | OnDemandView, Feature], str]
 
 
 def meaning_digest(
@@ -152,7 +157,7 @@ def _computed(repository: Repository, view: OnDemandView, feature: Feature) -> d
         "output": feature.name,
         "mode": view.mode,
         "code": code_digest(code, view.entry),
-        "inputs": sorted([ref, _input(repository, view, ref)] for ref in inputs),
+        "inputs": sorted([ref, input_by(meaning_digest, repository, view, ref)] for ref in inputs),
         "request": _keys(tuple(asked)),
     }
 
@@ -168,8 +173,9 @@ def used_inputs(inputs: tuple[str, ...], read: frozenset[str] | None) -> tuple[s
     return tuple(text for text in inputs if spelled[text] & read)
 
 
-def _input(repository: Repository, view: OnDemandView, text: str) -> str:
-    """What an input means; only its name where the repository does not define it."""
+def input_by(describe: Describe, repository: Repository, view: OnDemandView, text: str) -> str:
+    """What `describe` says of an input of `view`; its own reference where the repository does not
+    define it."""
     try:
         ref = parse_ref(text)
     except FieldhouseError:
@@ -178,7 +184,7 @@ def _input(repository: Repository, view: OnDemandView, text: str) -> str:
     for holder in holders:
         found = next((f for f in holder.features if f.name == ref.feature), None)
         if holder.name == ref.view and found is not None and holder is not view:
-            return meaning_digest(repository, holder, found)
+            return describe(repository, holder, found)
     return text
 
 

@@ -1,15 +1,10 @@
 """Answers about features that look alike, and features of open proposals: on every store alike."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
-import pytest
 
-from registry.adapters.sql.database import open_database
-from registry.adapters.sql.store import SqlStore
 from registry.core.apply import apply_plan
 from registry.core.duplication import KnownFeature, ProposedFeature
 from registry.core.proposals import Proposal
@@ -29,19 +24,6 @@ ANSWER = Answer("distinct", "before tax", "bob", NOON, "shop/a:x", "shop/b:y@1",
 KNOWN = KnownFeature("shop/a:x@1", "shop", "k2", "ada", "production", "the price", "orders.price")
 SKETCH = ValueSketch("a:x@1", "id", (3,), (NOON,), "number", np.array([[1.5]]))
 DIGEST = "sha256:abc1"
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "memory":
-        yield InMemoryStore()
-        return
-    url = f"sqlite:///{tmp_path / 'registry.db'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-    database = open_database(url)
-    yield SqlStore(database)
-    database.close()
 
 
 def kept(store: Store, *features: ProposedFeature) -> Proposal:

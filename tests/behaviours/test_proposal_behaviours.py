@@ -1,6 +1,5 @@
 """What becomes of proposals and their approvals: in memory, on SQLite and on PostgreSQL alike."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -36,19 +35,6 @@ CHANGED = compiled(
         source=sql_source(QUERY.replace("avg(delay)", "median(delay)")),
     )
 )
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "memory":
-        yield InMemoryStore()
-        return
-    url = f"sqlite:///{tmp_path / 'registry.db'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-    database = open_database(url)
-    yield SqlStore(database)
-    database.close()
 
 
 @pytest.fixture

@@ -1,15 +1,11 @@
 """What a store does for the use cases: in memory, on SQLite and on PostgreSQL alike."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from registry.adapters.sql.database import open_database
-from registry.adapters.sql.store import SqlStore
 from registry.core.audit import Event
 from registry.core.policy import Approval
 from registry.core.proposals import Proposal
@@ -31,19 +27,6 @@ ADA = Principal("ada", frozenset({"author", "operator"}))
 BOB = Principal("bob", frozenset({"steward"}))
 EMPTY = NamespaceState("flights")
 LATER = NOON + timedelta(days=1)
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "memory":
-        yield InMemoryStore()
-        return
-    url = f"sqlite:///{tmp_path / 'registry.db'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-    database = open_database(url)
-    yield SqlStore(database)
-    database.close()
 
 
 def context(store: Store) -> Context:
