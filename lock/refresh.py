@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 TESTED = ["demo", "lightgbm", "onnx", "polars", "postgres", "skops"]
 DEPTHS = {
-    "all": (["--all-extras"], ["dev"]),
+    "all": (["--all-extras"], ["dev", "fuzz"]),
     "test": ([f"--extra={extra}" for extra in TESTED], ["dev"]),
     "demo": (["--extra=demo"], ["build"]),
 }
