@@ -50,9 +50,9 @@ def _pytest(folder: Path, place: str, text: str, **environ: str) -> tuple[int, s
     (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
     kept = {name: value for name, value in os.environ.items() if name != "CI"}
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=folder,
-        env={**kept, "PYTHONPATH": str(ROOT), **environ},
+        env={**kept, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environ},
         capture_output=True,
         text=True,
     )
