@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -246,19 +247,25 @@ def _at_mode(values: Floats) -> Flags:
 
 def _shifted(aligned: _Aligned) -> ValueEvidence | None:
     """One is the other some time later: for the spans that most anchors lie apart."""
-    apart: dict[timedelta, list[tuple[int, int]]] = defaultdict(list)
-    for one, early in enumerate(aligned.anchors):
-        for other, late in enumerate(aligned.anchors[one + 1 :], one + 1):
-            if late - early <= MAX_SHIFT:
-                apart[late - early].append((one, other))
-    likely = sorted(apart.items(), key=lambda item: (-len(item[1]), item[0]))[:SHIFTS_TRIED]
-    for span, places in likely:
-        before, after = [one for one, _ in places], [other for _, other in places]
+    for span, before, after in _spans(aligned.anchors):
         for sign, first, second in ((1, before, after), (-1, after, before)):
             found = _later(aligned, first, second)
             if found is not None:
                 return replace(found, shift_seconds=sign * span.total_seconds())
     return None
+
+
+@lru_cache(maxsize=64)  # anchors are fixed points of the calendar: hundreds of pairs have the same
+def _spans(anchors: tuple[datetime, ...]) -> list[tuple[timedelta, list[int], list[int]]]:
+    """The spans that most pairs of anchors lie apart, and the places of both."""
+    apart: dict[timedelta, list[tuple[int, int]]] = defaultdict(list)
+    for one, early in enumerate(anchors):
+        for other, late in enumerate(anchors[one + 1 :], one + 1):
+            if late - early > MAX_SHIFT:
+                break
+            apart[late - early].append((one, other))
+    likely = sorted(apart.items(), key=lambda item: (-len(item[1]), item[0]))[:SHIFTS_TRIED]
+    return [(span, [a for a, _ in places], [b for _, b in places]) for span, places in likely]
 
 
 def _later(aligned: _Aligned, rows: list[int], others: list[int]) -> ValueEvidence | None:
