@@ -8,54 +8,19 @@ messages and a task a request, takes several times as long for a small answer.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import unquote
 
 import httptools
 
 from featureserver.eager import Begun
+from featureserver.service import Answer, Service, WholeRequest, is_local
 
 logger = logging.getLogger(__name__)
 DRAIN_FACTOR = 64
 _STATUS = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
 _CLOSE = b"connection: close\r\n"
-
-
-class Answer(Protocol):
-    """What a service gives: header names and values are checked by it, not here."""
-
-    @property
-    def status(self) -> int: ...
-
-    @property
-    def body(self) -> bytes: ...
-
-    @property
-    def headers(self) -> tuple[tuple[bytes, bytes], ...]: ...
-
-
-class Service(Protocol):
-    """Answers requests. Header names are lower case, the last of one name counts; `body` None
-    means that it was larger than `max_body_bytes`. Never raises."""
-
-    @property
-    def max_body_bytes(self) -> int: ...
-
-    def respond(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
-    ) -> Coroutine[Any, Any, Answer]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes | None
-    keep_alive: bool
 
 
 class HttpConnection(asyncio.Protocol):
@@ -76,7 +41,9 @@ class HttpConnection(asyncio.Protocol):
         self._loop = _loop or asyncio.get_running_loop()
         self._idle_seconds = config.timeout_keep_alive
         self._parser = httptools.HttpRequestParser(self)
-        self._waiting: deque[_Request] = deque()
+        self._waiting: deque[tuple[WholeRequest, bool]] = deque()
+        self._draining: WholeRequest | None = None
+        self._local = True
         self._busy = self._reading = self._ending = self._deaf = False
         self._last = self._loop.time()
         self.on_message_begin()
@@ -86,6 +53,8 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self._local = is_local(str(peer[0]) if isinstance(peer, tuple) else None)
         self._state.connections.add(self)
         self._watch = self._loop.call_later(self._idle_seconds, self._look)
 
@@ -103,7 +72,7 @@ class HttpConnection(asyncio.Protocol):
             self.data_received(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             if not self._deaf:
-                self._refuse(400, b"this is no HTTP request")
+                self._refuse(b"this is no HTTP request")
 
     def pause_writing(self) -> None:
         """The client does not read its answers: it shall not ask for more."""
@@ -131,37 +100,28 @@ class HttpConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         promised = self._headers.get("content-length", "")
-        if promised.isdigit() and int(promised) > self._limit * DRAIN_FACTOR:
-            self._refuse(413, b"the body is far too large")
+        if promised.isdigit() and int(promised) > self._limit:
+            self._answer_early(keep=int(promised) <= self._limit * DRAIN_FACTOR)
         elif self._headers.get("expect", "").lower() == "100-continue" and not self._busy:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
-        """Keep the body up to the limit. What is beyond is read and thrown away, within reason,
-        so that the client gets its answer instead of a broken connection."""
         self._size += len(body)
         if self._size <= self._limit:
             self._parts.append(body)
+        elif self._draining is None:
+            self._answer_early(keep=True)
         elif self._size > self._limit * DRAIN_FACTOR:
-            self._refuse(413, b"the body is far too large")
+            self._transport.close()
 
     def on_message_complete(self) -> None:
         self._reading = False
-        if self._deaf:
-            return
-        parts = self._parts
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
-        request = _Request(
-            self._parser.get_method().decode("ascii"),
-            _path_of(self._url),
-            self._headers,
-            body if self._size <= self._limit else None,
-            self._parser.should_keep_alive(),
-        )
-        if self._busy:
-            self._waiting.append(request)
-        else:
-            self._begin(request)
+        if self._draining is not None:
+            self._drained()
+        elif not self._deaf:
+            parts = self._parts
+            body = parts[0] if len(parts) == 1 else b"".join(parts)
+            self._take(self._request(body), self._parser.should_keep_alive())
 
     # What uvicorn calls.
 
@@ -174,37 +134,59 @@ class HttpConnection(asyncio.Protocol):
 
     # Our own.
 
-    def _begin(self, request: _Request) -> None:
-        begun = Begun(
-            self._service.respond(request.method, request.path, request.headers, request.body)
-        )
+    def _request(self, body: bytes | None) -> WholeRequest:
+        path, query = _parts_of(self._url)
+        method = self._parser.get_method().decode("ascii")
+        return WholeRequest(method, path, self._headers, body, query, self._local)
+
+    def _answer_early(self, keep: bool) -> None:
+        """A body is too large: answer now. What is left of it is read and thrown away, within
+        reason, so that the client gets its answer instead of a broken connection."""
+        self._parts = []
+        if not self._deaf:
+            self._draining = self._request(None)
+            self._take(self._draining, keep and self._parser.should_keep_alive())
+
+    def _drained(self) -> None:
+        self._draining = None
+        if self._deaf or (self._ending and not self._busy):
+            self._transport.close()
+
+    def _take(self, request: WholeRequest, keep: bool) -> None:
+        if self._busy:
+            self._waiting.append((request, keep))
+        else:
+            self._begin(request, keep)
+
+    def _begin(self, request: WholeRequest, keep: bool) -> None:
+        begun = Begun(self._service.respond(request))
         if begun.done:
-            self._finish(request, begun.result)
+            self._finish(request, keep, begun.result)
             return
         self._busy = True
         self._transport.pause_reading()
-        task = self._loop.create_task(self._later(request, begun))
+        task = self._loop.create_task(self._later(request, keep, begun))
         self._state.tasks.add(task)
         task.add_done_callback(self._state.tasks.discard)
 
-    async def _later(self, request: _Request, begun: Begun[Answer]) -> None:
+    async def _later(self, request: WholeRequest, keep: bool, begun: Begun[Answer]) -> None:
         try:
             answer = await begun
         except BaseException:
             self._transport.close()
             raise
         self._busy = False
-        self._finish(request, answer)
+        self._finish(request, keep, answer)
         while self._waiting and not self._busy and not self._transport.is_closing():
-            self._begin(self._waiting.popleft())
+            self._begin(*self._waiting.popleft())
         if not self._busy and not self._transport.is_closing():
             self._transport.resume_reading()
 
-    def _finish(self, request: _Request, answer: Answer) -> None:
+    def _finish(self, request: WholeRequest, keep: bool, answer: Answer) -> None:
         self._state.total_requests += 1
         if self._transport.is_closing():
             return
-        keep = request.keep_alive and not self._ending
+        keep = keep and not self._ending
         head = [_STATUS[answer.status]]
         for name, value in (*self._state.default_headers, *answer.headers):
             head += (name, b": ", value, b"\r\n")
@@ -215,19 +197,16 @@ class HttpConnection(asyncio.Protocol):
         self._transport.write(b"".join(head))
         if not keep:
             self._deaf = True
-            self._transport.close()
+            if request is not self._draining:
+                self._transport.close()
 
-    def _refuse(self, status: int, text: bytes) -> None:
-        """Answer what cannot be read on. The rest is read and thrown away while the client sends,
-        since closing at once would take the answer from it too."""
-        if self._deaf:
-            return
+    def _refuse(self, text: bytes) -> None:
+        """Answer what cannot be read on."""
         self._deaf = True
         body = b'{"error":"' + text + b'"}'
-        head = _STATUS[status] + b"content-type: application/json\r\n" + _CLOSE
+        head = _STATUS[400] + b"content-type: application/json\r\n" + _CLOSE
         self._transport.write(head + b"content-length: %d\r\n\r\n" % len(body) + body)
-        if status == 400:
-            self._transport.close()
+        self._transport.close()
 
     def _look(self) -> None:
         """Close a connection on which nothing has happened for long enough."""
@@ -240,7 +219,11 @@ class HttpConnection(asyncio.Protocol):
             self._transport.close()
 
 
-def _path_of(url: bytes) -> str:
-    raw = url if url.startswith(b"/") else httptools.parse_url(url).path or b"/"
-    path = raw.partition(b"?")[0].decode("utf-8", "replace")
-    return unquote(path) if "%" in path else path
+def _parts_of(url: bytes) -> tuple[str, bytes]:
+    """Path, unescaped, and query."""
+    if not url.startswith(b"/"):
+        parsed = httptools.parse_url(url)
+        url = (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
+    raw, _, query = url.partition(b"?")
+    path = raw.decode("utf-8", "replace")
+    return (unquote(path) if "%" in path else path), query

@@ -6,11 +6,11 @@ Our own server hands it whole requests (`respond`); in somebody's application it
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from time import monotonic
-from typing import Any
 
-from featureserver.http_connection import DRAIN_FACTOR
+from featureserver.asgi import Receive, Scope, Send, answer_asgi
+from featureserver.service import WholeRequest
 from registry.kernel.errors import FieldhouseError, Invalid, Unavailable
 from serving.admission import Admission
 from serving.bodies import inflate, too_large
@@ -22,18 +22,11 @@ from serving.routes import ROUTES, Asking, Route, RouteTable
 
 logger = logging.getLogger(__name__)
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 DEADLINE = "fieldhouse-deadline-ms"
 REQUEST_ID = "x-request-id"
 REQUEST_ID_BYTES = REQUEST_ID.encode()
 _LONGEST_ID = 128
 PUBLISH_SECONDS = 1.0
-
-
-class Disconnected(Exception):
-    """The client left before its request was whole."""
 
 
 class DataPlane:
@@ -55,30 +48,17 @@ class DataPlane:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            return await self._lifespan(receive, send)
+            await self._lifespan(receive, send)
+            return
         if scope["type"] != "http":
             raise ValueError(f"only HTTP is served here, not {scope['type']}")
-        arrived = self._admission.arrive()
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
-        try:
-            body = await _read_body(receive, headers, self.max_body_bytes)
-        except Disconnected:
-            return None
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        response = await self._respond(scope["method"], path, headers, body, arrived)
-        length = (b"content-length", b"%d" % len(response.body))
-        told = [*response.headers, length]
-        await send({"type": "http.response.start", "status": response.status, "headers": told})
-        await send({"type": "http.response.body", "body": response.body})
-        return None
+        await answer_asgi(self, scope, receive, send)
 
-    async def respond(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
-    ) -> Response:
-        """Answer one request, see `featureserver.http_connection.Service`. Never raises."""
-        return await self._respond(method, path, headers, body, self._admission.arrive())
+    async def respond(self, request: WholeRequest) -> Response:
+        """Answer one request, see `featureserver.service.Service`. Never raises."""
+        return await self._respond(
+            request.method, request.path, request.headers, request.body, self._admission.arrive()
+        )
 
     async def _respond(
         self,
@@ -202,27 +182,6 @@ def _no_route(method: str, path: str, allowed: list[str]) -> Response:
             405, f"{path} takes {methods}, not {method}", (b"allow", methods.encode())
         )
     return error_response(404, f"there is nothing at {path}")
-
-
-async def _read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes | None:
-    """The body, None when it is larger than `limit`. Such a one is read to its end, within reason,
-    and thrown away, so that the client gets its answer instead of a broken connection. Raises
-    `Disconnected` when the client left."""
-    promised = headers.get("content-length", "")
-    if promised.isdigit() and int(promised) > limit * DRAIN_FACTOR:
-        return None
-    chunks: list[bytes] = []
-    size, more = 0, True
-    while more and size <= limit * DRAIN_FACTOR:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size <= limit:
-            chunks.append(chunk)
-        more = message.get("more_body", False)
-    return b"".join(chunks) if size <= limit else None
 
 
 def create_app(

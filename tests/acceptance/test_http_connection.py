@@ -29,7 +29,10 @@ class Echo:
 
     max_body_bytes = LIMIT
 
-    async def respond(self, method, path, headers, body):
+    async def respond(self, request):
+        return await self.told(request.method, request.path, request.headers, request.body)
+
+    async def told(self, method, path, headers, body):
         if path.startswith("/wait"):
             await asyncio.sleep(0.3 if "long" in path else 0.02)
             await asyncio.sleep(0)
@@ -48,7 +51,7 @@ class Echo:
             body, more = body + message.get("body", b""), message.get("more_body", False)
         headers = {n.decode(): v.decode() for n, v in scope["headers"]}
         whole = body if len(body) <= LIMIT else None
-        told = await self.respond(scope["method"], scope["path"], headers, whole)
+        told = await self.told(scope["method"], scope["path"], headers, whole)
         length = (b"content-length", b"%d" % len(told.body))
         start = {"status": told.status, "headers": [*told.headers, length]}
         await send({"type": "http.response.start", **start})
