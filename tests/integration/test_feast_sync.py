@@ -44,6 +44,7 @@ def feast(folder: Path, *arguments: str) -> str:
     return made.stdout
 
 
+@pytest.mark.slow
 def test_feasts_command_sees_what_the_repository_defines(tmp_path: Path) -> None:
     folder, registry = tmp_path / "repo", tmp_path / "feast.db"
     folder.mkdir()

@@ -73,6 +73,7 @@ def _first_line(workers: "list[subprocess.Popen[str]]") -> str:
     return str(first.readline())
 
 
+@pytest.mark.slow
 def test_an_apply_killed_before_any_of_its_statements_has_changed_nothing(start: Start) -> None:
     worker = start("every", 0)
     said, _ = worker.communicate(timeout=100)

@@ -264,6 +264,7 @@ def test_every_query_over_flights_has_a_slow_twin(flights_queries: Mapping[str, 
     assert over_flights == set(TWINS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TWINS)
 def test_sampled_rows_of_the_whole_year_are_what_the_slow_computation_gives(
     name: str, flights_queries: Mapping[str, str], flights_database: duckdb.DuckDBPyConnection
