@@ -138,7 +138,10 @@ def test_a_damaged_file_is_said_to_be_damaged(sqlite: SqlRegistry, damage: str) 
         open_database(f"sqlite:///{file}").close()
 
 
-def test_a_file_that_may_only_be_read_is_read_and_not_written(tmp_path: Path) -> None:
+def test_a_file_that_may_only_be_read_is_read_and_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     first = opened(tmp_path, "")
     land(first, 1)
     first.database.close()
@@ -149,6 +152,7 @@ def test_a_file_that_may_only_be_read_is_read_and_not_written(tmp_path: Path) ->
         land(registry, 2)
     assert problems(registry) == []
     registry.database.close()
+    assert [one.name for one in tmp_path.iterdir()] == [".fieldhouse"]
 
 
 def _settings(home: Path, url: str) -> Settings:

@@ -73,7 +73,9 @@ def open_database(url: str) -> Database:
 
 
 def _make_folder(url: sa.URL) -> None:
-    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return
+    if url.database != ":memory:" and not url.database.startswith("file:"):  # SQLite's own address
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
 
 
