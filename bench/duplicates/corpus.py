@@ -4,20 +4,24 @@ The same at each call. Nothing is run here; `truth.py` says which labels hold.
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from bench.duplicates.derived import derived_views
 from bench.duplicates.families import DUPLICATES, LABELS, NEAR
 from bench.duplicates.honest import honest_views
 from bench.duplicates.near import Change, changes
+from bench.duplicates.on_demand import FUNCTIONS
 from bench.duplicates.registered import registered
-from bench.duplicates.render import PLAIN, Inapplicable, Style, render
+from bench.duplicates.render import render
 from bench.duplicates.shapes import Item, View, described, item_name
+from bench.duplicates.style import PLAIN, Inapplicable, Style
 from bench.duplicates.vocabulary import TEXT
 
 A_FAMILY: Final = {"duplicate": 13, "near": 20}
-PYTHON: Final = frozenset({"python", "pandas", "scaled_in_python"})
+PYTHON: Final = frozenset({"python", "pandas", "scaled_in_python", "python_loop", "pandas_scaled"})
+PANDAS: Final = frozenset({"pandas", "pandas_scaled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def known_views() -> tuple[Known, ...]:
 
 def case_views(known: Sequence[Known]) -> list[CaseView]:
     """All proposed views: duplicates, near copies, honest ones."""
-    return _numbered([*_copies(known), *_honest(known)])
+    return _numbered([*_copies(known), *_honest(known), *_derived(known)])
 
 
 def copy_views(known: Sequence[Known]) -> list[CaseView]:
@@ -93,8 +97,12 @@ def _numbered(views: Sequence[CaseView]) -> list[CaseView]:
 
 
 def _copies(known: Sequence[Known]) -> list[CaseView]:
-    chance = random.Random(2013)
-    return [*_duplicates(known, chance), *_near(known, chance), *_python(known, chance)]
+    return [*_duplicates(known), *_near(known), *_python(known)]
+
+
+def _chance(family: str) -> random.Random:
+    """Of each family by itself, so that one more changes no other."""
+    return random.Random(f"2013 {family}")
 
 
 def dtype_of(item: Item) -> str:
@@ -140,10 +148,11 @@ def _differs(known: Known, item: Item, way: str) -> bool:
         return False
 
 
-def _duplicates(known: Sequence[Known], chance: random.Random) -> Iterator[CaseView]:
+def _duplicates(known: Sequence[Known]) -> Iterator[CaseView]:
     for family in DUPLICATES:
         if family in PYTHON:
             continue
+        chance = _chance(family)
         renamed = family == "rename"
         options = [
             (k, item, Change())
@@ -156,10 +165,11 @@ def _duplicates(known: Sequence[Known], chance: random.Random) -> Iterator[CaseV
             yield _copied(k, item, family, style, name, change)
 
 
-def _near(known: Sequence[Known], chance: random.Random) -> Iterator[CaseView]:
+def _near(known: Sequence[Known]) -> Iterator[CaseView]:
     for family in NEAR:
         if family in PYTHON:
             continue
+        chance = _chance(family)
         options = [
             (k, item, change)
             for k in known for _, item in k.features()
@@ -196,26 +206,7 @@ def _new_name(plain: str, chance: random.Random, always: bool = False) -> str:
     return f"{plain}_{chance.choice(('v2', 'feature', 'x', 'kpi'))}"
 
 
-# What an on-demand view computes from the sum and the number that its view gives.
-_FUNCTIONS: Final[Mapping[str, str]] = {
-    "python": (
-        "    return {{\"{name}\": [None if not n else s / n for s, n in "
-        "zip(inputs[\"top\"], inputs[\"bottom\"], strict=True)]}}"
-    ),
-    "scaled_in_python": (
-        "    return {{\"{name}\": [None if not n else (lambda x: {python})(s / n) for s, n in "
-        "zip(inputs[\"top\"], inputs[\"bottom\"], strict=True)]}}"
-    ),
-    "pandas": (
-        "    made = pd.DataFrame()\n"
-        "    made[\"{name}\"] = inputs[\"top\"] / "
-        "inputs[\"bottom\"].where(inputs[\"bottom\"] != 0)\n"
-        "    return made"
-    ),
-}  # fmt: skip
-
-
-def _python(known: Sequence[Known], chance: random.Random) -> Iterator[CaseView]:
+def _python(known: Sequence[Known]) -> Iterator[CaseView]:
     """Means and shares whose division is made in Python on demand."""
     options = [
         (k, item, Change())
@@ -223,6 +214,7 @@ def _python(known: Sequence[Known], chance: random.Random) -> Iterator[CaseView]
         if item.measure.kind in ("mean", "share") and k.view.horizon in ("rolling", "hours", "day")
     ]  # fmt: skip
     for family in sorted(PYTHON):
+        chance = _chance(family)
         wanted = A_FAMILY[LABELS[family]]
         for k, item, _ in _spread(options, wanted, chance):
             found = changes(family, k.view, item) if family in NEAR else (Change(),)
@@ -241,9 +233,20 @@ def _in_python(
         name=name, family=family, description=described(view, item, 1),
         unit=change.unit or item.measure.unit, dtype="Float64",
         of=f"{known.name}:{plain}", change=change,
-        python=_FUNCTIONS[family].format(name=name, python=change.python),
+        python=FUNCTIONS[family].format(name=name, python=change.python),
     )  # fmt: skip
     return CaseView(family, view, parts, (case,), ("top", "bottom"))
+
+
+def _derived(known: Sequence[Known]) -> Iterator[CaseView]:
+    """Features made of registered ones, which are no copies of them."""
+    texts = {k.name: k.sql for k in known}
+    for made in derived_views([(k.name, k.view) for k in known]):
+        cases = [
+            Case(d.name, d.family, d.description, d.item.measure.unit, "Float64")
+            for d in made.features
+        ]
+        yield CaseView("honest", made.view, made.query(texts[made.known]), tuple(cases))
 
 
 def _honest(known: Sequence[Known]) -> Iterator[CaseView]:

@@ -1,7 +1,9 @@
 """The families of rewriting and of honest registrations, and which are held out of all tuning.
 
-Frozen before any result of the detector was looked at: a family never moves from held out to
-development. What a family does is in `render.py` (duplicates), `near.py` and `honest.py`.
+Frozen before any result of the detector on them was looked at. A family moves one way only: once
+somebody has read what was missed of it, it is development. Those marked *read* moved so after the
+first look; those below *later* were written after it. What a family does is in `spelled.py`,
+`reading.py`, `grouped.py` and `windowed.py` (duplicates), `near.py`, `honest.py` and `derived.py`.
 """
 
 from typing import Final
@@ -25,7 +27,7 @@ DUPLICATES: Final[dict[str, str]] = {
     "copied_table": DEVELOPMENT,
     "python": DEVELOPMENT,
     "passed_through": HELD_OUT,
-    "case_for_coalesce": HELD_OUT,
+    "case_for_coalesce": DEVELOPMENT,  # read
     "join_order": HELD_OUT,
     "semi_join": HELD_OUT,
     "sum_by_count": HELD_OUT,
@@ -38,7 +40,22 @@ DUPLICATES: Final[dict[str, str]] = {
     "count_of_case": HELD_OUT,
     "renamed_table": HELD_OUT,
     "summed_table": HELD_OUT,
-    "pandas": HELD_OUT,
+    "pandas": DEVELOPMENT,  # read
+    # later
+    "count_if": HELD_OUT,
+    "cast_condition": HELD_OUT,
+    "group_by_all": HELD_OUT,
+    "cast_to_date": HELD_OUT,
+    "text_dates": HELD_OUT,
+    "comma_join": HELD_OUT,
+    "left_join_filtered": HELD_OUT,
+    "exists": HELD_OUT,
+    "having_for_where": HELD_OUT,
+    "window_for_group": HELD_OUT,
+    "two_levels": HELD_OUT,
+    "correlated": HELD_OUT,
+    "lateral_alias": HELD_OUT,
+    "python_loop": HELD_OUT,
 }
 
 # The same facts in another unit, type, rounding, fill or at another time.
@@ -49,18 +66,29 @@ NEAR: Final[dict[str, str]] = {
     "zero_for_null": DEVELOPMENT,
     "day_later": DEVELOPMENT,
     "scaled_in_python": DEVELOPMENT,
-    "offset_and_scaled": HELD_OUT,
+    "offset_and_scaled": DEVELOPMENT,  # read
     "distance_unit": HELD_OUT,
-    "cast_text": HELD_OUT,
+    "cast_text": DEVELOPMENT,  # read
     "cast_whole": HELD_OUT,
     "floored": HELD_OUT,
     "sentinel_for_null": HELD_OUT,
-    "week_later": HELD_OUT,
-    "hours_later": HELD_OUT,
+    "week_later": DEVELOPMENT,  # read
+    "hours_later": DEVELOPMENT,  # read
     "complement": HELD_OUT,
     "sign": HELD_OUT,
     "recoded": HELD_OUT,
     "scaled_and_rounded": HELD_OUT,
+    # later
+    "rounded_to_five": HELD_OUT,
+    "logarithm": HELD_OUT,
+    "three_days_later": HELD_OUT,
+    "fortnight_later": HELD_OUT,
+    "minus_one_for_null": HELD_OUT,
+    "cast_decimal": HELD_OUT,
+    "formatted_text": HELD_OUT,
+    "scaled_and_filled": HELD_OUT,
+    "offset_scaled_rounded": HELD_OUT,
+    "pandas_scaled": HELD_OUT,
 }
 
 # What is not a copy, however alike it looks.
@@ -75,10 +103,15 @@ HONEST: Final[dict[str, str]] = {
     "other_label": HELD_OUT,
     "same_name": HELD_OUT,
     "correlated": HELD_OUT,
-    "counter": HELD_OUT,
+    "counter": DEVELOPMENT,  # read
     "like_rate": HELD_OUT,
     "mostly_null": HELD_OUT,
     "other_two": HELD_OUT,
+    # later
+    "change": HELD_OUT,
+    "against_all": HELD_OUT,
+    "smoothed": HELD_OUT,
+    "least_lately": HELD_OUT,
 }
 
 LABELS: Final = {

@@ -4,7 +4,7 @@ For each also how to tell from both values that the copy is what its label says,
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bench.duplicates.shapes import Item, View
@@ -126,6 +126,38 @@ def _cast_real(_view: View, item: Item) -> Change | None:
     return Change("CAST({} AS REAL)", dtype="Float32") if fits else None
 
 
+def _to_five(_view: View, item: Item) -> Change | None:
+    fits = item.measure.kind in FRACTIONS | {"max", "min"}
+    return Change("5 * ROUND(({}) / 5.0)") if fits and item.measure.unit in _BROAD else None
+
+
+def _logarithm(_view: View, item: Item) -> Change | None:
+    grows = item.measure.kind in WHOLE or item.measure.name in ("total_distance", "total_air_time")
+    return Change("LN(1 + ({}))", dtype="Float64") if grows else None
+
+
+def _decimal(_view: View, item: Item) -> Change | None:
+    fits = item.measure.kind in FRACTIONS
+    return Change("CAST(CAST({} AS DECIMAL(18, 3)) AS DOUBLE)") if fits else None
+
+
+def _formatted(_view: View, item: Item) -> Change | None:
+    fits = item.measure.kind in FRACTIONS
+    return Change("printf('%.2f', CAST({} AS DOUBLE))", dtype="String") if fits else None
+
+
+def _filled_and_scaled(view: View, item: Item) -> Change | None:
+    made = _scaled(view, item)
+    filled = replace(made, wrap=f"COALESCE({made.wrap}, 0)")
+    return filled if _has_nulls(view, item) else None
+
+
+def _offset_rounded(view: View, item: Item) -> Change | None:
+    made = None if item.measure.kind in WHOLE else _offset(view, item)
+    return None if made is None else replace(made, wrap=f"ROUND({made.wrap}, 2)")
+
+
+_BROAD: Final = frozenset({"minute", "mile", "mile_per_hour", "degree_fahrenheit"})
 _CHANGES: Final[Mapping[str, Make]] = {
     "scaled": _scaled,
     "cast_real": _cast_real,
@@ -144,6 +176,16 @@ _CHANGES: Final[Mapping[str, Make]] = {
     "complement": _complement,
     "sign": _sign,
     "scaled_and_rounded": _scaled_and_rounded,
+    "rounded_to_five": _to_five,
+    "logarithm": _logarithm,
+    "three_days_later": _later("3 DAY"),
+    "fortnight_later": _later("14 DAY"),
+    "minus_one_for_null": _nulls("-1"),
+    "cast_decimal": _decimal,
+    "formatted_text": _formatted,
+    "scaled_and_filled": _filled_and_scaled,
+    "offset_scaled_rounded": _offset_rounded,
+    "pandas_scaled": _scaled,
 }
 _RECODED: Final = (
     Change("LOWER({})"),

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import duckdb
 
-from bench.duplicates.render import COPIES, RENAMED
+from bench.duplicates.tables import COPIES, RENAMED
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 NOW: Final = "2013-11-27T21:30:00Z"

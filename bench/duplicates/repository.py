@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from bench.duplicates.corpus import Case, CaseView, Known, dtype_of
+from bench.duplicates.corpus import PANDAS, Case, CaseView, Known, dtype_of
 from bench.duplicates.shapes import described
 
 _HEAD: Final = '''"""Definitions of the examination."""
@@ -92,7 +92,7 @@ def on_demand_name(view: str) -> str:
 
 
 def _on_demand_text(view: str, case: Case) -> str:
-    mode = "pandas" if case.family == "pandas" else "python"
+    mode = "pandas" if case.family in PANDAS else "python"
     field = (
         f"Field(name={case.name!r}, dtype={case.dtype}, description={case.description!r}, "
         f"tags=governed(unit={case.unit!r}))"

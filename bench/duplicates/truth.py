@@ -16,7 +16,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from bench.duplicates.corpus import Case, CaseView, Known
+from bench.duplicates.corpus import PANDAS, Case, CaseView, Known
 from bench.duplicates.families import LABELS
 from bench.duplicates.shapes import View, item_name
 
@@ -84,7 +84,7 @@ def run_on_demand(case: Case, frame: pd.DataFrame) -> Any:
     """The values of a case's Python or pandas function over a frame of its parts."""
     scope: dict[str, Any] = {"pd": pd}
     exec(f"def made(inputs):\n{case.python}", scope)
-    if case.family == "pandas":
+    if case.family in PANDAS:
         return scope["made"](frame)[case.name].to_numpy()
     parts = {name: frame[name].astype(object).where(frame[name].notna(), None) for name in frame}
     return pd.array(scope["made"](parts)[case.name], dtype="Float64")
