@@ -15,7 +15,7 @@ MOST_LINES = 100_000
 
 
 class Line(msgspec.Struct, gc=False):
-    """`at` is when the answer was ready; `seconds` the time since its request's headers came."""
+    """`at` is when the answer was ready; `seconds` the time since its request had come."""
 
     at: str
     request_id: str

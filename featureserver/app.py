@@ -1,21 +1,25 @@
-"""The ASGI application: lookups, health and metrics as plain ASGI, what writes through FastAPI.
+"""The feature server as one service of whole requests: lookups, health, metrics, what writes.
 
-FastAPI is loaded when the first of its routes is asked for, away from the loop.
+What writes goes through FastAPI, which is loaded when the first of its routes is asked for, away
+from the loop. Our own server hands it whole requests; in somebody's application it speaks ASGI.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from featureserver.access_log import AccessLog
-from featureserver.admission import Admission
-from featureserver.endpoints import Limits, OnlineFeatures, Receive, Scope, Send
+from featureserver.admission import Admission, ByWork
+from featureserver.asgi import Asked, Receive, Scope, Send, answer_asgi
+from featureserver.endpoints import Limits, OnlineFeatures, Readers
 from featureserver.health import PATHS, Health
+from featureserver.http_errors import describe, too_large
 from featureserver.lookup import Lookup
 from featureserver.ports import AsyncReader
+from featureserver.service import Reply, WholeRequest
 from featureserver.tally import TallyFiles
 from featureserver.usage import UsageFlush
 from registry.kernel.errors import FieldhouseError
@@ -35,8 +39,10 @@ _LOG_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the application is made of. `pusher` and `materializer` open the warehouse when first
-    needed; `usage` None counts no use, `log` None writes no access log."""
+    """What the application is made of. `near` reads for a lookup that is alone, by default as for
+    any other; `pusher` and `materializer` open the warehouse when first needed; `usage` None counts
+    no use, `log` None writes no access log; what goes on behind answers may take `drain_seconds`
+    at the end."""
 
     lookup: Lookup
     reader: AsyncReader
@@ -49,6 +55,8 @@ class Parts:
     usage_seconds: float = 10.0
     tallies: TallyFiles = field(default_factory=TallyFiles)
     log: AccessLog | None = None
+    near: AsyncReader | None = None
+    drain_seconds: float = 5.0
 
 
 class FeatureApp:
@@ -56,26 +64,40 @@ class FeatureApp:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        admission = Admission(parts.queue_seconds)
+        self.max_body_bytes = parts.limits.body_bytes
+        admission = Admission(ByWork(parts.queue_seconds))
+        readers = Readers(parts.reader, parts.near or parts.reader)
         self._hot = OnlineFeatures(
-            parts.lookup, parts.reader, parts.tallies.own, admission, parts.limits, parts.log
+            parts.lookup, readers, parts.tallies.own, admission, parts.limits, parts.log
         )
         self._health = Health(parts.lookup, parts.reader, admission, parts.tallies)
         self._flush = None if parts.usage is None else UsageFlush(parts.lookup.usage, parts.usage)
         self._api: FastAPI | None = None
         self._loading = asyncio.Lock()
+        self._asked = Asked()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            path = scope["path"]
-            if path == HOT_PATH:
-                await self._hot(scope, receive, send)
-            elif path in PATHS:
-                await self._health(scope, receive, send)
-            else:
-                await (await self.api())(scope, receive, send)
+            await answer_asgi(self, scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
+
+    def respond(self, request: WholeRequest) -> Coroutine[Any, Any, Reply]:
+        """Answer one request, see `service.Service`. Never raises."""
+        if request.path == HOT_PATH:
+            return self._hot.respond(request)
+        return self._health.respond(request) if request.path in PATHS else self._other(request)
+
+    async def _other(self, request: WholeRequest) -> Reply:
+        try:
+            if request.body is None:
+                raise too_large(self.max_body_bytes)
+            return await self._asked.ask(await self.api(), request)
+        except Exception as error:
+            status, body, headers = describe(error)
+            if not isinstance(error, FieldhouseError):
+                logger.exception("a route failed", extra={"action": "http:error"})
+            return Reply(status, body, tuple(headers))
 
     async def api(self) -> "FastAPI":
         """The FastAPI application of the routes that are not hot."""
@@ -103,11 +125,12 @@ class FeatureApp:
         ]
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        await self._asked.finish(self._parts.drain_seconds)
         for task in beside:
             task.cancel()
         plans.polled = False
         await asyncio.to_thread(self._last_words)
-        await self._parts.reader.close()
+        await (self._parts.near or self._parts.reader).close()
         await send({"type": "lifespan.shutdown.complete"})
 
     def _beside(self) -> list[tuple[float, Callable[[], None], str]]:

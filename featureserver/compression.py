@@ -7,7 +7,7 @@ unasked, so a caller on the same machine gets it when gzip is the only coding it
 import gzip
 import zlib
 
-from featureserver.http_errors import TooLarge, WrongEncoding
+from featureserver.http_errors import WrongEncoding, too_large
 from registry.kernel.errors import Invalid
 
 LEAST_BYTES = 1024
@@ -30,7 +30,7 @@ def unpacked(body: bytes, encoding: bytes, most: int) -> bytes:
     except zlib.error as error:
         raise Invalid("the body is not gzip", str(error)) from error
     if len(whole) > most:
-        raise TooLarge("the body is too large", f"this server takes {most} bytes", "ask for less")
+        raise too_large(most)
     if not reader.eof:
         raise Invalid("the body is not gzip", "it is cut short")
     return whole

@@ -1,4 +1,4 @@
-"""Health and metrics routes, as plain ASGI: they answer before the framework is ever loaded."""
+"""Health and metrics routes, over whole requests: they answer before the framework is loaded."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from featureserver.admission import Admission
-from featureserver.endpoints import Headers, Receive, Scope, Send, respond
 from featureserver.http_errors import JSON_TYPE
 from featureserver.instants import micros_of, rfc3339
 from featureserver.lookup import Lookup
 from featureserver.ports import AsyncReader
+from featureserver.service import Header, Reply, WholeRequest
 from featureserver.tally import TallyFiles
 from registry.kernel.errors import FieldhouseError
 
@@ -36,25 +36,23 @@ class Health:
     admission: Admission
     tallies: TallyFiles
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] not in ("GET", "HEAD"):
-            await respond(send, 405, b'"this route takes GET"', [JSON_TYPE, (b"allow", b"GET")])
-            return
-        status, body, headers = await self._answer(scope["path"])
-        if scope["method"] == "HEAD":
-            body = b""
-        await respond(send, status, body, headers)
+    async def respond(self, request: WholeRequest) -> Reply:
+        """One route's answer."""
+        if request.method not in ("GET", "HEAD"):
+            return Reply(405, b'"this route takes GET"', (JSON_TYPE, (b"allow", b"GET")))
+        status, body, headers = await self._answer(request.path)
+        return Reply(status, b"" if request.method == "HEAD" else body, headers)
 
-    async def _answer(self, path: str) -> tuple[int, bytes, Headers]:
+    async def _answer(self, path: str) -> tuple[int, bytes, tuple[Header, ...]]:
         if path == "/health/live":
-            return 200, b"", []
+            return 200, b"", ()
         found = await self.readiness()
         if path == "/metrics":
-            return 200, self._metrics(found), [_TEXT]
+            return 200, self._metrics(found), (_TEXT,)
         status = 200 if found.ready else 503
         if path == "/health":
-            return status, b"", []
-        return status, msgspec.json.encode(found), [JSON_TYPE]
+            return status, b"", ()
+        return status, msgspec.json.encode(found), (JSON_TYPE,)
 
     async def readiness(self) -> Readiness:
         """Whether lookups can be answered, and why not."""
@@ -75,7 +73,7 @@ class Health:
     def _metrics(self, found: Readiness) -> bytes:
         from featureserver.metrics import Gauges, exposition
 
-        gauges = Gauges(found.published, found.published_age_seconds, self.admission.waiting)
+        gauges = Gauges(found.published, found.published_age_seconds, self.admission.under_way)
         return exposition(self.tallies.total(), gauges)
 
 

@@ -13,7 +13,7 @@ from featureserver.endpoints import Limits
 from featureserver.lookup import Lookup
 from featureserver.plans import plan_book
 from featureserver.redis_server import running_redis
-from featureserver.stores.opening import open_reader, open_store
+from featureserver.stores.opening import open_reader, open_store, polled
 from featureserver.stores.redis import RedisOnlineStore
 from featureserver.tally import TallyFiles
 from registry.kernel.settings import Settings
@@ -54,6 +54,7 @@ def host_app(
     timeout = float(settings.get(names.TIMEOUT_SECONDS))
     with running_redis(settings) as url:
         store, reader = open_store(url, timeout), open_reader(url, timeout)
+        near = polled(reader, url, timeout, float(settings.get(names.POLL_MICROS)) / 1e6)
         writing = _Writing(settings, registry, engine, store)
         parts = Parts(
             lookup=Lookup(plan_book(settings, served.published), store, clock_of(settings), reader),
@@ -67,6 +68,8 @@ def host_app(
             usage_seconds=float(settings.get(names.USAGE_SECONDS)),
             tallies=TallyFiles(metrics, slot),
             log=_access_log(settings),
+            near=near,
+            drain_seconds=float(settings.get(names.DRAIN_SECONDS)),
         )
         try:
             yield create_app(parts)

@@ -18,6 +18,13 @@ class TooLarge(errors.Invalid):
     """The body is longer than the server takes."""
 
 
+def too_large(most: int) -> TooLarge:
+    """The error for a body of more than `most` bytes."""
+    return TooLarge(
+        "the body is too large", f"this server takes {most} bytes", "ask in smaller batches"
+    )
+
+
 class WrongMethod(errors.Invalid):
     """The route exists for another method."""
 

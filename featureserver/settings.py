@@ -21,8 +21,8 @@ POLL_MICROS = Setting(
     "online",
     "poll_micros",
     250.0,
-    "how long a lookup in process or of a model server looks for a near Redis's answer before it "
-    "sleeps for it; 0: not at all",
+    "how long a small lookup that is alone looks for a near Redis's answer before it sleeps; "
+    "0: not at all",
 )
 RETENTION_SECONDS = Setting(
     "online",

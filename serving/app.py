@@ -9,10 +9,10 @@ import os
 from collections.abc import Mapping
 from time import monotonic
 
+from featureserver.admission import Admission, ByWait
 from featureserver.asgi import Receive, Scope, Send, answer_asgi
 from featureserver.service import WholeRequest
 from registry.kernel.errors import FieldhouseError, Invalid, Unavailable
-from serving.admission import Admission
 from serving.bodies import inflate, too_large
 from serving.control import Acting, Control, act
 from serving.http_errors import status_of
@@ -43,7 +43,7 @@ class DataPlane:
         self._predictor = predictor
         self.max_body_bytes = max_body_bytes
         self._control = control
-        self._admission = admission or Admission()
+        self._admission = admission or Admission(ByWait())
         self._routes = RouteTable(ROUTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from featureserver.admission import Admission, ByWait
 from registry.ports import Principal
 from registry.settings import HOME
 from serving import settings as names
-from serving.admission import Admission
 from serving.app import DataPlane, create_app
 from serving.control import Control
 from serving.labels import LabelBook
@@ -39,7 +39,9 @@ def open_data_plane(
         int(settings.get(names.MAX_BODY_BYTES)),
         Control(authority, labels, follower),
         Admission(
-            int(settings.get(names.MOST_IN_FLIGHT)),
-            float(settings.get(names.LONGEST_WAIT_SECONDS)),
+            ByWait(
+                int(settings.get(names.MOST_IN_FLIGHT)),
+                float(settings.get(names.LONGEST_WAIT_SECONDS)),
+            )
         ),
     )

@@ -2,14 +2,15 @@
 
 import msgspec
 
+from featureserver.admission import Overloaded
 from registry.kernel import errors
 from serving.bodies import TooLarge
-from serving.predict import Busy, Late
+from serving.predict import Late
 from serving.worker.process import ModelFailed
 
 _STATUS: tuple[tuple[type[errors.FieldhouseError], int], ...] = (
     (TooLarge, 413),
-    (Busy, 429),
+    (Overloaded, 429),
     (Late, 504),
     (ModelFailed, 500),
     (errors.NotFound, 404),

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from featureserver.admission import Overloaded
 from registry.kernel.clock import Clock
 from registry.kernel.errors import Corrupt, Unavailable
 from serving.loaded import LoadedModel, Router
@@ -29,10 +30,6 @@ _THREADS = 64
 
 class Late(Unavailable):
     """The deadline that the client set has passed."""
-
-
-class Busy(Unavailable):
-    """More requests wait than can be answered in good time."""
 
 
 class Prediction(msgspec.Struct, frozen=True, eq=False):
@@ -129,7 +126,7 @@ class Predictor:
         """`answer` for an event loop, which is held only by models in process and few rows.
 
         `deadline` is a moment of `time.monotonic`: raises `Late` when it passes before the answer,
-        `Busy` when too many wait for this model's worker.
+        `Overloaded` when too many wait for this model's worker.
         """
         if deadline is None:
             return await self._answer(model, tensors, prediction_id, None)
@@ -164,7 +161,7 @@ class Predictor:
     async def _in_thread(self, model: LoadedModel, rows: Floats) -> Mapping[str, Array]:
         key = (model.name, model.version)
         if self._waiting[key] >= WAITING_PER_WORKER:
-            raise Busy(f"{WAITING_PER_WORKER} requests wait for model {model.name} already")
+            raise Overloaded(f"{WAITING_PER_WORKER} requests wait for model {model.name} already")
         self._waiting[key] += 1
         running = self._threads.submit(model.runtime.predict, rows)
         loop = asyncio.get_running_loop()

@@ -31,13 +31,20 @@ def open_reader(url: str, timeout_seconds: float, poll_seconds: float = 0.0) -> 
         return ClusterReader(url, timeout_seconds)
     from featureserver.stores.redis_wire import RedisReader
 
-    reader = RedisReader(url, timeout_seconds)
-    if poll_seconds:
+    return polled(RedisReader(url, timeout_seconds), url, timeout_seconds, poll_seconds)
+
+
+def polled(
+    ordinary: AsyncReader, url: str, timeout_seconds: float, poll_seconds: float
+) -> AsyncReader:
+    """A reader that polls for small answers and leaves all else to `ordinary`, which it closes;
+    `ordinary` itself where nothing can be polled, or `poll_seconds` is 0."""
+    if poll_seconds and not _is_cluster(url):
         from featureserver.stores.redis_polled import PollingReader, can_poll
 
         if can_poll(url):
-            return PollingReader(reader, url, timeout_seconds, poll_seconds)
-    return reader
+            return PollingReader(ordinary, url, timeout_seconds, poll_seconds)
+    return ordinary
 
 
 def _is_cluster(url: str) -> bool:

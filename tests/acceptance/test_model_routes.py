@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from featureserver.admission import Admission, ByWait
 from registry.testing import NOON
-from serving.admission import Admission
 from serving.app import create_app
 from serving.hosting import open_data_plane
 from serving.openapi import DOCUMENT
@@ -249,7 +249,7 @@ def test_a_worker_that_hangs_holds_nobody_else_up(http, room):
 
 def test_a_server_with_enough_to_do_says_429_at_once(room):
     predictor = room.predictor(follow=False, log=False)
-    with served(create_app(predictor, admission=Admission(most=0))) as client:
+    with served(create_app(predictor, admission=Admission(ByWait(most=0)))) as client:
         answer = client.post("/v2/models/delay/infer", json=rows_body())
         assert answer.status_code == 429 and answer.headers["retry-after"] == "1"
         assert client.get("/v2/health/live").status_code == 200

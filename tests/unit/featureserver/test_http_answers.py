@@ -4,11 +4,12 @@ import gzip
 import json
 from dataclasses import replace
 from datetime import timedelta
+from time import monotonic
 
 import pyarrow as pa
 import pytest
 
-from featureserver.admission import Admission, Overloaded
+from featureserver.admission import Admission, ByWork, Overloaded
 from featureserver.bootstrap import open_lookup
 from featureserver.compression import wants_gzip
 from featureserver.endpoints import Limits
@@ -182,14 +183,14 @@ def test_ever_new_callers_are_counted_together(store):
 
 
 def test_a_lookup_that_would_wait_too_long_is_turned_away():
-    admission = Admission(queue_seconds=0.1, most=50)
+    admission = Admission(ByWork(0.1, most=50))
     for _ in range(200):
-        admission.enter()
+        admission.enter(monotonic())
         admission.leave(0.01)
     taken = 0
     with pytest.raises(Overloaded, match="more lookups"):
         for _ in range(100):
-            admission.enter()
+            admission.enter(monotonic())
             taken += 1
     assert 10 <= taken <= 13
 

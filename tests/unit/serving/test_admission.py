@@ -4,10 +4,9 @@ import asyncio
 
 import pytest
 
+from featureserver.admission import Admission, ByWait, Overloaded
 from registry.kernel.errors import Invalid
-from serving.admission import Admission
 from serving.app import DEADLINE, deadline_of, request_id_of
-from serving.predict import Busy
 
 
 class Clock:
@@ -18,10 +17,10 @@ class Clock:
 
 
 def test_no_more_than_so_many_are_under_way():
-    admission = Admission(most=2, clock=Clock())
+    admission = Admission(ByWait(most=2), Clock())
     admission.enter(100.0)
     admission.enter(100.0)
-    with pytest.raises(Busy, match="2 requests are under way"):
+    with pytest.raises(Overloaded, match="2 requests are under way"):
         admission.enter(100.0)
     admission.leave()
     admission.enter(100.0)
@@ -29,7 +28,7 @@ def test_no_more_than_so_many_are_under_way():
 
 def test_a_request_that_stood_in_line_too_long_is_told_so():
     clock = Clock()
-    admission = Admission(longest_wait_seconds=0.5, clock=clock)
+    admission = Admission(ByWait(longest_wait_seconds=0.5), clock)
 
     async def turn():
         first = admission.arrive()
@@ -40,7 +39,7 @@ def test_a_request_that_stood_in_line_too_long_is_told_so():
 
     first, second, next_turn = asyncio.run(turn())
     assert first == second == 100.0 and next_turn == pytest.approx(100.6)
-    with pytest.raises(Busy, match="stood in line"):
+    with pytest.raises(Overloaded, match="stood in line"):
         admission.enter(second)
 
 
