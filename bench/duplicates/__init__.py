@@ -3,7 +3,8 @@
 `python -m bench duplicates`; what it does is told in `docs/duplicates.md`. Variables: `BENCH_SHARE`
 (0.1: a tenth of each family), `BENCH_FOLDER` (where to play; kept between runs, so that what
 queries gave is not computed again), `BENCH_MINUTES` (begin no further batch after so many) and
-`BENCH_RESUME` (any text: keep the answers that there are), `BENCH_VERIEQL` (see `public.py`).
+`BENCH_RESUME` (any text: keep the answers that there are), `BENCH_PROCESSES` (checks at a time;
+as many as cores), `BENCH_VERIEQL` (see `public.py`).
 """
 
 import os

@@ -17,7 +17,8 @@ from bench.duplicates.metrics import at_threshold, precision_recall
 from bench.duplicates.shapes import described
 
 Values = Mapping[str, np.ndarray]
-Liking = Callable[[Case, str, str], float]
+# Of a case, by its key, and a registered feature with its description.
+Liking = Callable[[Case, str, str, str], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,9 @@ def pairing(known: Sequence[Known], views: Sequence[CaseView]) -> Pairing:
 def compare_baselines(made: Pairing, values: Values) -> dict[str, Any]:
     """PR-AUC on the held-out cases; precision, recall, F1 there at the development threshold."""
     likings: dict[str, Liking] = {
-        "name equality": lambda case, ref, _said: float(ref.split(":")[1] == case.name),
+        "name equality": lambda case, _key, ref, _said: float(ref.split(":")[1] == case.name),
         "name similarity": _names_alike,
-        "value Jaccard": lambda case, ref, _said: _jaccard(values, case, ref),
+        "value Jaccard": lambda _case, key, ref, _said: _jaccard(values, key, ref),
         "TF-IDF of descriptions": _words_alike(made),
     }
     return {name: _judged(made, liking) for name, liking in likings.items()}
@@ -52,7 +53,7 @@ def _judged(made: Pairing, liking: Liking) -> dict[str, Any]:
     tuned: tuple[list[float], list[bool]] = ([], [])
     asked: tuple[list[float], list[bool]] = ([], [])
     for view, case in made.cases:
-        score, ref = _best(made.known[view.view.entity], case, liking)
+        score, ref = _best(made.known[view.view.entity], case, view.key(case), liking)
         # A copy that is taken for another feature was not found.
         if case.of and ref != case.of:
             score = 0.0
@@ -64,27 +65,22 @@ def _judged(made: Pairing, liking: Liking) -> dict[str, Any]:
     return {"pr_auc": area, "threshold": threshold, **at_threshold(*asked, max(threshold, 1e-9))}
 
 
-def _best(known: Mapping[str, str], case: Case, liking: Liking) -> tuple[float, str]:
-    likes = {ref: liking(case, ref, said) for ref, said in known.items()}
+def _best(known: Mapping[str, str], case: Case, key: str, liking: Liking) -> tuple[float, str]:
+    likes = {ref: liking(case, key, ref, said) for ref, said in known.items()}
     # Of equally liked ones the copied one: the baseline gets the benefit of the doubt.
     return max((score, ref == case.of, ref) for ref, score in likes.items())[::2]
 
 
-def _names_alike(case: Case, ref: str, _said: str) -> float:
+def _names_alike(case: Case, _key: str, ref: str, _said: str) -> float:
     return SequenceMatcher(None, case.name, ref.split(":")[1]).ratio()
 
 
-def _jaccard(values: Values, case: Case, ref: str) -> float:
-    mine, theirs = values.get(case_key(case)), values.get(ref)
+def _jaccard(values: Values, key: str, ref: str) -> float:
+    mine, theirs = values.get(key), values.get(ref)
     if mine is None or theirs is None:
         return 0.0
     one, other = (set(np.round(v[~np.isnan(v)], 6)) for v in (mine, theirs))
     return len(one & other) / len(one | other) if one | other else 0.0
-
-
-def case_key(case: Case) -> str:
-    """How the values of a case are named beside those of registered features."""
-    return f"case:{id(case)}"
 
 
 def _words_alike(made: Pairing) -> Liking:
@@ -96,7 +92,7 @@ def _words_alike(made: Pairing) -> Liking:
     places = {text: place for place, text in enumerate(texts)}
     likeness = np.asarray((rows @ rows.T).todense())
 
-    def liking(case: Case, _ref: str, said: str) -> float:
+    def liking(case: Case, _key: str, _ref: str, said: str) -> float:
         return float(likeness[places[case.description], places[said]])
 
     return liking

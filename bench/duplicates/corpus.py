@@ -64,6 +64,10 @@ class CaseView:
     cases: tuple[Case, ...]
     extra: tuple[str, ...] = field(default=())
 
+    def key(self, case: Case) -> str:
+        """The name of one of its cases, which no other bears."""
+        return f"{self.name}:{case.name}"
+
     @property
     def copies(self) -> frozenset[str]:
         return frozenset(case.of for case in self.cases if case.of)

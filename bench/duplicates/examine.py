@@ -1,4 +1,4 @@
-"""Proposes the corpus through `fieldhouse check`, batch by batch, and reads what it says of each.
+"""Proposes the corpus through `fieldhouse check`, batch by batch, and keeps what it says.
 
 A batch is one folder of definitions with up to `A_BATCH` views, checked in the namespace of another
 team, so all its features are new. No two copies of one registered feature share a batch. One check
@@ -6,53 +6,22 @@ loads a folder once and answers for all its features.
 """
 
 import json
-import re
+import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
-from bench.duplicates.corpus import Case, CaseView
-from bench.duplicates.families import SPLITS
-from bench.duplicates.project import KNOWN, ROOT, Project
-from bench.duplicates.repository import case_repository, on_demand_name
+from bench.duplicates.answers import Answer, Equals, alone, read_answers, telling
+from bench.duplicates.corpus import CaseView
+from bench.duplicates.project import ROOT, Project
+from bench.duplicates.repository import case_repository
 
 A_BATCH: Final = 60
-BLOCKS: Final = frozenset({"duplicate-definition", "duplicate-values"})
-ASKS: Final = frozenset({"near-duplicate"})
-_REF = re.compile(r"\b([A-Za-z0-9_-]+)/([A-Za-z0-9_]+:[A-Za-z0-9_]+)@\d+")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the check said of one case ("block", "ask", "pass"), by which rule, naming what.
-
-    `right` says whether a registered feature that the case copies is the one named.
-    """
-
-    case: str
-    label: str
-    family: str
-    split: str
-    of: str
-    said: str
-    rule: str
-    named: str
-    message: str
-
-    @property
-    def found(self) -> bool:
-        """Blocked or asked, about the feature that it copies."""
-        return self.said != "pass" and self.right
-
-    @property
-    def right(self) -> bool:
-        return bool(self.of) and self.named == self.of
-
-    def facts(self) -> dict[str, Any]:
-        return {**asdict(self), "right": self.right}
 
 
 def batches(views: Sequence[CaseView], size: int = A_BATCH) -> list[list[CaseView]]:
@@ -74,81 +43,73 @@ def batches(views: Sequence[CaseView], size: int = A_BATCH) -> list[list[CaseVie
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """The answers of the batches that were checked in time, and by which code each was."""
+    """The answers of the batches that were checked in time, by which code, and how many seconds of
+    wall clock each took."""
 
     answers: tuple[Answer, ...]
     batches: int
     asked: int
     commits: tuple[str, ...]
+    seconds: tuple[float, ...]
 
 
-def examine(
-    project: Project, views: Sequence[CaseView], name: str = "all",
-    settings: Mapping[str, str] | None = None, until: float = float("inf"),
-) -> Examined:  # fmt: skip
-    """The answer to every case, batch by batch. What a check found is kept under `name`, and not
-    asked again; after the instant `until` (of `time.time`) no further batch is begun."""
-    answers: list[Answer] = []
-    commits: list[str] = []
-    made = batches(views)
-    for number, batch in enumerate(made):
-        kept = project.folder / "findings" / name / f"batch_{number:03d}.json"
-        if not kept.exists() and time.time() > until:
-            break
-        record = json.loads(kept.read_text()) if kept.exists() else _ask(project, batch, settings)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(record))
-        answers += read_answers(batch, record["findings"])
-        commits.append(record["commit"])
-    return Examined(tuple(answers), len(commits), len(made), tuple(dict.fromkeys(commits)))
+@dataclass(frozen=True, slots=True)
+class Examiner:
+    """Asks `project` in `processes` checks at a time. What a check found is kept under `name` and
+    not asked again; after the instant `until` (of `time.time`) no further batch is begun."""
+
+    project: Project
+    name: str = "all"
+    until: float = float("inf")
+    processes: int = os.cpu_count() or 1
+
+    def examine(self, views: Sequence[CaseView], equals: Equals = alone) -> Examined:
+        """The answer to every case of the batches that were checked."""
+        made = batches(views)
+        with ThreadPoolExecutor(self.processes) as pool:
+            records = list(pool.map(self._record, range(len(made)), made))
+        known = [(b, r) for b, r in zip(made, records, strict=True) if r is not None]
+        answers = [a for b, r in known for a in read_answers(b, r["findings"], equals)]
+        return Examined(
+            tuple(answers), len(known), len(made),
+            tuple(dict.fromkeys(r["commit"] for _, r in known)),
+            tuple(r["seconds"] for _, r in known),
+        )  # fmt: skip
+
+    @property
+    def kept(self) -> Path:
+        return self.project.folder / "findings" / self.name
+
+    def forget(self) -> None:
+        """Remove what earlier examinations were told."""
+        shutil.rmtree(self.kept, ignore_errors=True)
+
+    def _record(self, number: int, batch: Sequence[CaseView]) -> dict[str, Any] | None:
+        file = self.kept / f"batch_{number:03d}.json"
+        if file.exists():
+            record: dict[str, Any] = json.loads(file.read_text())
+            return record
+        if time.time() > self.until:
+            return None
+        record = self._ask(number, batch)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(record))
+        return record
+
+    def _ask(self, number: int, batch: Sequence[CaseView]) -> dict[str, Any]:
+        folder = self.project.folder / "batches" / self.name / f"{number:03d}"
+        shutil.rmtree(folder, ignore_errors=True)
+        case_repository(folder, batch)
+        start = time.perf_counter()
+        findings = self.project.check(folder)
+        return {
+            "commit": commit(),
+            "seconds": round(time.perf_counter() - start, 2),
+            "findings": [finding for finding in findings if telling(finding)],
+        }
 
 
-def _ask(
-    project: Project, batch: Sequence[CaseView], settings: Mapping[str, str] | None
-) -> dict[str, Any]:
-    folder = project.folder / "batch"
-    shutil.rmtree(folder, ignore_errors=True)
-    case_repository(folder, batch)
-    commit = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"],
-        capture_output=True, text=True, check=False,
-    ).stdout.strip()  # fmt: skip
-    findings = [f for f in project.check(folder, settings) if f["rule"] in BLOCKS | ASKS]
-    return {"commit": commit, "findings": findings}
-
-
-def forget(project: Project) -> None:
-    """Remove what earlier examinations were told."""
-    shutil.rmtree(project.folder / "findings", ignore_errors=True)
-
-
-def read_answers(
-    batch: Sequence[CaseView], findings: Sequence[Mapping[str, Any]]
-) -> Iterator[Answer]:
-    """One answer a case; the strongest finding counts."""
-    by_subject: dict[str, list[Mapping[str, Any]]] = {}
-    for finding in findings:
-        if finding["rule"] in BLOCKS | ASKS:
-            by_subject.setdefault(finding["subject"], []).append(finding)
-    for view in batch:
-        for case in view.cases:
-            yield _answer(view, case, by_subject.get(subject(view, case), []))
-
-
-def subject(view: CaseView, case: Case) -> str:
-    """The feature's name in findings."""
-    return f"{on_demand_name(view.name) if view.extra else view.name}:{case.name}"
-
-
-def _answer(view: CaseView, case: Case, findings: Sequence[Mapping[str, Any]]) -> Answer:
-    ranked = sorted(findings, key=lambda f: f["rule"] not in BLOCKS)
-    named = [ref for f in ranked for ns, ref in _REF.findall(f["message"]) if ns == KNOWN]
-    said, rule, message = "pass", "", ""
-    if ranked:
-        rule, message = ranked[0]["rule"], ranked[0]["message"]
-        said = "block" if rule in BLOCKS else "ask"
-    return Answer(
-        case=subject(view, case), label=case.label, family=case.family, split=SPLITS[case.family],
-        of=case.of, said=said, rule=rule,
-        named=case.of if case.of in named else (named[0] if named else ""), message=message,
-    )  # fmt: skip
+def commit() -> str:
+    """The commit that is examined; empty where there is no repository."""
+    asked = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()

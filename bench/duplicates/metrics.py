@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta
 
-from bench.duplicates.examine import Answer
+from bench.duplicates.answers import Answer
 
 CONFIDENCE = 0.95
 
@@ -70,9 +70,13 @@ def summary(answers: Sequence[Answer]) -> dict[str, Any]:
             answers, lambda a: a.label == "duplicate", lambda a: a.found and a.said == "block"
         ).facts(),
         "near copies found": rate(answers, lambda a: a.label == "near", _found).facts(),
+        "not found, but named in advice": rate(
+            answers, lambda a: _copy(a) and not a.found, lambda a: bool(a.advice)
+        ).facts(),
         "f1": round(f1, 4),
         "false blocks per 1000": rate(answers, _honest, _blocked).facts(1000),
         "false questions per 1000": rate(answers, _honest, lambda a: a.said == "ask").facts(1000),
+        "honest ones with advice": rate(answers, _honest, lambda a: bool(a.advice)).facts(),
     }
 
 

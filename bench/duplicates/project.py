@@ -109,6 +109,17 @@ def make_project(folder: Path, warehouse: Path) -> Project:
     return Project(folder)
 
 
+def variant_project(project: Project, name: str, rules: Mapping[str, str]) -> Project:
+    """Another folder over the same registry and tables, with rules of other severities."""
+    folder = project.folder / name
+    folder.mkdir(exist_ok=True)
+    said = "".join(f'{rule} = "{severity}"\n' for rule, severity in rules.items())
+    text = _TOML.replace('root = "warehouse"', f'root = "{project.folder / "warehouse"}"')
+    text = text.replace("[project]\n", f'[project]\nhome = "{project.folder / ".fieldhouse"}"\n')
+    (folder / "fieldhouse.toml").write_text(f"{text}[rules]\n{said}")
+    return Project(folder)
+
+
 def write_tables(warehouse: Path, tables: Path) -> None:
     """The real tables and, beside them, copies and sums of them under other names."""
     for file in sorted(warehouse.glob("*.parquet")):

@@ -11,7 +11,7 @@ from typing import Any
 
 from scipy.stats import beta
 
-from bench.duplicates.examine import Answer
+from bench.duplicates.answers import DEFINITION, Answer
 from bench.duplicates.metrics import Rate
 
 _PAIRS = re.compile(r"for (\d+) of (\d+) ")
@@ -22,7 +22,7 @@ def score(answer: Answer) -> float:
     """In [0, 1]; what counts is the order, and what `calibration` makes of it."""
     if answer.said == "pass":
         return 0.0
-    if answer.rule == "duplicate-definition":
+    if answer.rule == DEFINITION:
         return 1.0
     found = _PAIRS.search(answer.message)
     if found is None:

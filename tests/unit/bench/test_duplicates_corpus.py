@@ -3,8 +3,9 @@
 import pytest
 from scipy.stats import binom
 
+from bench.duplicates.answers import Answer
 from bench.duplicates.corpus import CaseView, case_views, copy_views, known_views
-from bench.duplicates.examine import Answer, batches
+from bench.duplicates.examine import batches
 from bench.duplicates.families import DUPLICATES, HELD_OUT, HONEST, LABELS, NEAR
 from bench.duplicates.metrics import Rate, precision_recall, summary
 from bench.duplicates.scoring import score
