@@ -60,14 +60,16 @@ def propose(
     principal: Principal,
     reason: str = "",
     origin: Origin = NO_ORIGIN,
+    checked: Checked | None = None,
 ) -> Standing:
-    """Check the repository and keep its plan as a proposal. Proposing the same again changes
-    nothing, but that whoever does it is one of the proposers from then on.
+    """Check the repository, unless `checked` is its check of now, and keep its plan as a proposal.
+    Proposing the same again changes nothing, but that whoever does it is one of the proposers from
+    then on.
 
     A pull request has one proposal at a time: another plan supersedes it. Raises `CheckFailed`
     with every finding, or `Refused` when there is nothing to propose. A refusal is audited too.
     """
-    checked = check(context, compiled)
+    checked = checked or check(context, compiled)
     if checked.plan.empty:
         raise Refused("there is nothing to propose", "the registry holds these definitions already")
     if checked.refused:

@@ -47,13 +47,14 @@ def record(
     """
     found = tuple(reviews)
     _check_fresh(context, compiled.namespace, pull, found, principal)
-    planned = check(context, compiled).plan
-    if planned.empty:
+    checked = check(context, compiled)
+    if checked.plan.empty:
         return None
-    _check_not_rejected(context, planned, pull)
+    _check_not_rejected(context, checked.plan, pull)
     earlier = _behind_before(context, compiled.namespace, pull)
     origin = Origin(pull.origin, pull.head, tuple(dict.fromkeys([*behind, *earlier])))
-    digest = propose(context, compiled, principal, pull.origin, origin).proposal.digest
+    stands = propose(context, compiled, principal, pull.origin, origin, checked)
+    digest = stands.proposal.digest
     with context.store.write() as transaction:
         proposal = replace(transaction.proposal(digest), seen=pull.updated_at)
         ignored = _take(context, transaction, proposal, pull, found, principal)

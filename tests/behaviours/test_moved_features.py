@@ -99,7 +99,7 @@ def test_a_feature_kept_beside_its_new_name_is_no_duplicate_and_is_served_with_a
     leaving = {"state": "deprecated", "sunset": sunset, "replaced_by": "punctuality:mean_delay"}
     old = view(feature("mean_delay", version=2, **leaving), WORST, source=MEDIAN)
     new = view(feature("mean_delay", moved_from=OLD), name="punctuality", source=MEDIAN)
-    land(registry, compiled(old, new, services=(service(OLD, name="late"),)))
+    land(registry, compiled(old, new))
     kept = registry.published().views["delays@2"].feature("mean_delay")
     assert (kept.state, kept.replaced_by) == ("deprecated", "punctuality:mean_delay")
 

@@ -1,9 +1,7 @@
 """Rules about states: what may be used, left and taken away, and when."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
-from registry.core.compiled import CompiledFeature
 from registry.core.evidence import missing
 from registry.core.lifecycle import allowed, move_of
 from registry.core.moves import past_names
@@ -23,7 +21,7 @@ def removed_while_read(evidence: Evidence) -> Iterable[Hit]:
         readers = tuple(
             reader
             for reader in change.readers
-            if not reader.quiet(evidence.now) and not _leaves(reader, change.name, evidence)
+            if not reader.quiet(evidence.now) and not leaves(reader, change.name, evidence)
         )
         if readers:
             yield Hit(
@@ -34,7 +32,7 @@ def removed_while_read(evidence: Evidence) -> Iterable[Hit]:
             )
 
 
-def _leaves(reader: Reader, ref: str, evidence: Evidence) -> bool:
+def leaves(reader: Reader, ref: str, evidence: Evidence) -> bool:
     """Whether it is a service that this plan changes or removes so that it no longer reads."""
     touched = any(
         (change.object, change.name) == (reader.kind, reader.name)
@@ -120,7 +118,7 @@ def _readers_of_view(view: str, evidence: Evidence) -> tuple[Reader, ...]:
     reading = {(ref, reader) for ref in refs for reader in evidence.readers.get(ref, ())}
     return tuple(
         sorted(
-            {r for ref, r in reading if not r.quiet(evidence.now) and not _leaves(r, ref, evidence)}
+            {r for ref, r in reading if not r.quiet(evidence.now) and not leaves(r, ref, evidence)}
         )
     )
 
@@ -168,90 +166,6 @@ def evidence_missing(evidence: Evidence) -> Iterable[Hit]:
                 change.location,
                 change.readers,
             )
-
-
-def _deprecated(evidence: Evidence) -> Iterable[CompiledFeature]:
-    return (f for f in evidence.compiled.features.values() if f.facts.state == "deprecated")
-
-
-@rule(
-    "deprecated-without-sunset",
-    "serving",
-    "error",
-    "Without a date nobody moves.",
-)
-def deprecated_without_sunset(evidence: Evidence) -> Iterable[Hit]:
-    for feature in _deprecated(evidence):
-        if feature.facts.sunset is None:
-            yield Hit(
-                feature.ref,
-                f"{feature.ref} is deprecated without a sunset",
-                "add governed(sunset=...), an instant with its time zone",
-                feature.location,
-            )
-
-
-@rule(
-    "deprecated-without-replacement",
-    "serving",
-    "error",
-    "A reader must learn what to use instead, or why there is nothing.",
-)
-def deprecated_without_replacement(evidence: Evidence) -> Iterable[Hit]:
-    for feature in _deprecated(evidence):
-        if not feature.facts.replaced_by and not feature.facts.reason:
-            yield Hit(
-                feature.ref,
-                f"{feature.ref} is deprecated without a replacement or a reason",
-                "add governed(replaced_by='view:feature') or governed(reason='...')",
-                feature.location,
-            )
-
-
-@rule(
-    "replacement-unknown",
-    "cosmetic",
-    "error",
-    "A replacement that does not exist sends readers nowhere.",
-)
-def replacement_unknown(evidence: Evidence) -> Iterable[Hit]:
-    for feature in evidence.compiled.features.values():
-        wanted = feature.facts.replaced_by
-        if not wanted or "/" in wanted:
-            continue
-        short = wanted.split("@")[0]
-        if short not in evidence.compiled.features:
-            yield Hit(
-                feature.ref,
-                f"{feature.ref} is replaced by {wanted}, which does not exist",
-                "name a feature of this repository, or namespace/view:feature",
-                feature.location,
-            )
-
-
-@rule(
-    "sunset-order",
-    "serving",
-    "error",
-    "What is computed from a feature cannot outlive it.",
-)
-def sunset_order(evidence: Evidence) -> Iterable[Hit]:
-    for view in evidence.compiled.on_demand.values():
-        for feature in view.features:
-            below = evidence.compiled.features[f"{view.name}:{feature.name}"]
-            for ref in view.inputs:
-                above = evidence.compiled.features.get(ref)
-                if above is not None and _outlives(below.facts.sunset, above.facts.sunset):
-                    yield Hit(
-                        below.ref,
-                        f"{below.ref} is computed from {ref}, whose sunset comes first",
-                        "give it a sunset no later, or compute it from something else",
-                        below.location,
-                    )
-
-
-def _outlives(below: datetime | None, above: datetime | None) -> bool:
-    return above is not None and (below is None or below > above)
 
 
 @rule(

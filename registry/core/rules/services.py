@@ -25,7 +25,11 @@ def service_uses_draft(evidence: Evidence) -> Iterable[Hit]:
     "It will be gone at its sunset.",
 )
 def service_uses_deprecated(evidence: Evidence) -> Iterable[Hit]:
-    return _services_using(evidence, "deprecated", "move to its replacement")
+    """Of services that read it already; one that begins to is refused."""
+    begin = {(hit.subject, hit.message) for hit in newly_named(evidence, "deprecated", "")}
+    for hit in _services_using(evidence, "deprecated", "move to its replacement"):
+        if (hit.subject, hit.message) not in begin:
+            yield hit
 
 
 @rule(
@@ -49,6 +53,18 @@ def _services_using(evidence: Evidence, state: str, hint: str) -> Iterable[Hit]:
     for name, ref in _service_refs(evidence):
         service = evidence.compiled.services[name]
         if service.state == "production" and _state(evidence, ref) == state:
+            yield Hit(name, f"service {name} uses {ref}, which is {state}", hint, service.location)
+
+
+def newly_named(evidence: Evidence, state: str, hint: str) -> Iterable[Hit]:
+    """Production services that begin to name a feature in that state."""
+    for name, ref in _service_refs(evidence):
+        service, known = evidence.compiled.services[name], evidence.state.services.get(name)
+        held = known.definition.refs if known is not None else ()
+        before = {(r.namespace, r.view, r.feature) for r in map(parse_ref, held)}
+        if (ref.namespace, ref.view, ref.feature) in before or service.state != "production":
+            continue
+        if _state(evidence, ref) == state:
             yield Hit(name, f"service {name} uses {ref}, which is {state}", hint, service.location)
 
 

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from registry.adapters.forge import (
 )
 from registry.core.compiled import Compiled
 from registry.core.owners import Owners
+from registry.core.published import PublishedView
 from registry.core.pull_requests import (
     Account,
     Proposed,
@@ -23,6 +25,7 @@ from registry.core.pull_requests import (
     decisions,
     problem,
 )
+from registry.core.similarity.values import ValueSketch
 from registry.kernel.clock import FixedClock
 from registry.kernel.errors import Conflict, Invalid, Refused
 from registry.kernel.signing import SigningKey
@@ -178,6 +181,17 @@ def test_a_review_of_the_head_approves_its_plan(context: Context) -> None:
     applied = merge(context, MADE, CI)
     assert applied is not None
     assert applied.changed
+
+
+def test_recording_looks_at_the_values_once(context: Context) -> None:
+    asked: list[str] = []
+
+    def sketch(view: PublishedView, features: Sequence[str]) -> list[ValueSketch]:
+        asked.append(view.name)
+        return []
+
+    recorded(replace(context, sketches=sketch), given())
+    assert asked == ["delays"]
 
 
 def test_a_withdrawn_review_no_longer_counts(context: Context) -> None:

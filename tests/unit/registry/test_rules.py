@@ -1,17 +1,18 @@
 """Each rule is triggered once and left alone once."""
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from registry.core.apply import apply_plan
 from registry.core.changes import plan
 from registry.core.compiled import Compiled
-from registry.core.definitions import Feature, JoinKey, OnDemandView, Source
+from registry.core.definitions import Feature, FeatureService, JoinKey, OnDemandView, Source
 from registry.core.duplication import KnownFeature, ValueMatch, duplicates
 from registry.core.findings import Finding
-from registry.core.readers import index_readers, service_readers
+from registry.core.readers import Reader, index_readers, service_readers
 from registry.core.rules.base import Evidence
 from registry.core.rules.engine import Waiver, all_rules, judge, read_severities
 from registry.core.similarity.verdict import Judgement, Verdict
@@ -20,7 +21,7 @@ from registry.kernel.errors import Invalid
 from registry.testing import NOON
 from tests.definitions import QUERY, compiled, facts, feature, service, sql_source, view
 
-LATER = NOON + timedelta(days=30)
+LATER, EARLIER = NOON + timedelta(days=30), NOON - timedelta(days=1)
 TABLES = {"flights": frozenset({"carrier", "at", "delay"})}
 MEDIAN = sql_source(QUERY.replace("avg(delay)", "median(delay)"))
 READING = (service("delays:mean_delay"),)
@@ -65,8 +66,13 @@ def with_query(query: str) -> Compiled:
 
 
 def deprecated(**changes: object) -> Compiled:
-    held = {"state": "deprecated", "sunset": LATER, "reason": "unused", **changes}
+    held: dict[str, Any] = {"state": "deprecated", "sunset": LATER, "reason": "unused", **changes}
     return compiled(view(feature("mean_delay", **held), WORST))
+
+
+def leaving(services: tuple[FeatureService, ...], sunset: datetime = LATER) -> Compiled:
+    going = feature("mean_delay", state="deprecated", sunset=sunset, reason="unused")
+    return compiled(view(going, WORST), services=services)
 
 
 @dataclass(frozen=True)
@@ -175,8 +181,15 @@ CASES: dict[str, Case] = {
         compiled(view(feature("mean_delay")), services=READING),
     ),
     "service-uses-deprecated": Case(
-        compiled(view(feature("mean_delay", state="deprecated")), services=READING),
-        compiled(view(feature("mean_delay")), services=READING),
+        leaving(READING), compiled(V, services=READING), compiled(V, services=READING)
+    ),
+    "service-adds-deprecated": Case(
+        leaving(READING), leaving((service("delays:worst_delay"),)), compiled(V)
+    ),
+    "sunset-readers": Case(leaving(READING), leaving(()), compiled(V, services=READING)),
+    "sunset-passed": Case(leaving(READING, EARLIER), leaving(READING), leaving(READING, EARLIER)),
+    "sunset-in-the-past": Case(
+        leaving(READING, EARLIER), leaving(READING), compiled(V, services=READING)
     ),
     "service-unknown-feature": Case(
         compiled(V, services=(service("delays:meen_delay"),)), compiled(V, services=READING)
@@ -284,6 +297,24 @@ def test_a_service_that_uses_a_quarantined_feature_is_warned() -> None:
     state = replace(state, features={**state.features, record.ref: record})
     evidence = Evidence(made, state, plan(made, state, {}), {}, NOON, 3600.0)
     assert rules_of(judge(evidence)) == {"service-uses-quarantined"}
+
+
+def test_a_sunset_names_all_who_read_it_further_down_with_their_owners() -> None:
+    twice = (on_demand(CODE, inputs=("delays:mean_delay",)),)
+    reading = (service("computed:doubled", name="fast"),)
+    before = compiled(V, on_demand=twice, services=reading)
+    going = feature(
+        "mean_delay", state="deprecated", sunset=LATER, replaced_by="delays:worst_delay"
+    )
+    after = compiled(view(going, WORST), on_demand=twice, services=reading)
+    state = state_of(before)
+    model = [("computed:doubled@1", Reader("model", "delay@3", "grace"))]
+    readers = index_readers([*service_readers(state), *model])
+    evidence = Evidence(after, state, plan(after, state, readers), readers, NOON, 3600.0)
+    (said,) = [f for f in judge(evidence) if f.rule == "sunset-readers"]
+    assert "is read by model delay@3 (grace), service fast (ops@example.com)" in said.message
+    assert said.hits == ("model delay@3", "service fast")
+    assert said.hint == "move them to delays:worst_delay"
 
 
 @pytest.mark.parametrize(
