@@ -14,6 +14,7 @@ from registry.kernel.errors import Conflict, Refused
 from registry.kernel.progress import progress
 from registry.ports import Principal, Registry
 from training.checks import Limits
+from training.compare import Room
 from training.dataset import TrainingSet
 from training.describe import Describing
 from training.diff import DatasetDiff, compare_sets
@@ -152,12 +153,13 @@ class Training:
         Rows count from 0, those of `part` when one is named. Raises `NotFound`, `Misuse`.
         """
         made = self.load(name)
-        table = (made.split(part) if part else made).to_arrow()
-        return explain_row(table, row, made.manifest, self.engine, self.snapshots)
+        one = (made.split(part) if part else made).row(row)
+        return explain_row(one, row, made.manifest, self.engine, self.snapshots)
 
     def diff(self, left: str, right: str) -> DatasetDiff:
         """How the second set differs from the first."""
-        return compare_sets(self.load(left), self.load(right))
+        room = Room(self.datasets.root, self.batch_bytes)
+        return compare_sets(self.load(left), self.load(right), room)
 
     def _check_free(self, name: str, recipe: Recipe) -> None:
         if self.datasets.has(name) and self.load(name).manifest.recipe != recipe:

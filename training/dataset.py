@@ -58,7 +58,9 @@ class TrainingSet:
 
     @property
     def rows(self) -> int:
-        return self.to_arrow().num_rows if self.part else self.manifest.rows
+        if self.part is None:
+            return self.manifest.rows
+        return sum(batch.num_rows for batch in self.batches())
 
     @property
     def data(self) -> Path:
@@ -105,6 +107,21 @@ class TrainingSet:
             for batch in file.iter_batches(batch_size=rows):
                 kept = self.keep(pa.Table.from_batches([batch]))
                 yield from kept.to_batches() if self.part is not None else (batch,)
+
+    def row(self, number: int) -> pa.Table:
+        """One row, counted from 0, of which no more is read than its row group and, of a part,
+        those before it. Raises `Misuse` for a row that is not there."""
+        start = 0
+        with reading(self.manifest.name), pq.ParquetFile(self.data) as file:
+            for group in range(file.num_row_groups):
+                rows = file.metadata.row_group(group).num_rows
+                if self.part is not None or start <= number < start + rows:
+                    kept = self.keep(file.read_row_group(group))
+                    if start <= number < start + kept.num_rows:
+                        return kept.slice(number - start, 1)
+                    rows = kept.num_rows
+                start += rows
+        raise Misuse(f"there is no row {number}", f"rows are 0 to {start - 1}")
 
     def to_pandas(self) -> "pd.DataFrame":
         """All rows as a pandas frame with pandas' default types (whole numbers with nulls become
@@ -175,7 +192,7 @@ class TrainingSet:
 
         store = SnapshotStore(self.folder.parent.parent / "snapshots")
         engine = open_engine(read_settings(self.folder))
-        return explain_row(self.to_arrow(), row, self.manifest, engine, store)
+        return explain_row(self.row(row), row, self.manifest, engine, store)
 
     @cached_property
     def _table(self) -> pa.Table:

@@ -1,11 +1,14 @@
 """Compares two training sets: by what their manifests say, and row by row. Writes nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
+
+from training.compare import Room, Rows, compare_batches
 from training.dataset import TrainingSet
 from training.manifest import Column, Manifest
-from training.moved import Move, compare_rows
+from training.moved import Move
 from warehouse.profiles import ColumnProfile
 from warehouse.sketches import distance
 
@@ -42,20 +45,26 @@ class DatasetDiff:
     moved: Move | None = None
 
 
-def compare_sets(left: TrainingSet, right: TrainingSet) -> DatasetDiff:
-    """Compare manifests, and, where the data differ, the rows by the columns that both have."""
+def compare_sets(left: TrainingSet, right: TrainingSet, room: Room) -> DatasetDiff:
+    """Compare manifests, and, where the data differ, the rows by the columns that both have, in
+    the memory and on the disk of `room`."""
     found = compare(left.manifest, right.manifest)
-    return found if found.same else replace(found, moved=_rows_moved(left, right))
+    return found if found.same else replace(found, moved=_rows_moved(left, right, room))
 
 
-def _rows_moved(left: TrainingSet, right: TrainingSet) -> Move | None:
+def _rows_moved(left: TrainingSet, right: TrainingSet, room: Room) -> Move | None:
     """Which rows of key and time only one set has, and which have other values."""
-    ours, theirs = left.to_arrow(), right.to_arrow()
-    both = [name for name in ours.column_names if name in theirs.column_names]
+    both = [name for name in left.schema.names if name in right.schema.names]
     who = [c.name for c in left.manifest.columns if c.role in ("key", "time") and c.name in both]
     time = left.manifest.recipe.spec.time_column
     event = time if time in both else None
-    return compare_rows(ours.select(both), theirs.select(both), who, event)
+    return compare_batches(_rows(left, both), _rows(right, both), who, event, room)
+
+
+def _rows(made: TrainingSet, columns: Sequence[str]) -> Rows:
+    schema = made.schema
+    chosen = pa.schema([schema.field(name) for name in columns])
+    return Rows(chosen, (batch.select(columns) for batch in made.batches()), made.rows)
 
 
 def compare(left: Manifest, right: Manifest) -> DatasetDiff:

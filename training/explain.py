@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 
 from registry.core.published import PublishedView
 from registry.kernel.clock import format_instant
-from registry.kernel.errors import Misuse
 from training.assemble import SPINE_TIME, keys_and_time
 from training.manifest import Manifest, SnapshotFacts
 from training.recipe import Recipe
@@ -52,15 +51,12 @@ class Explanation:
 
 
 def explain_row(
-    table: pa.Table, row: int, manifest: Manifest, engine: Engine, store: SnapshotStore
+    one: pa.Table, row: int, manifest: Manifest, engine: Engine, store: SnapshotStore
 ) -> Explanation:
-    """Explain row `row` (from 0) of a set's `table` from the snapshots that its manifest names.
+    """Explain `one`, row number `row` (from 0) of a set, from the snapshots its manifest names.
 
-    Raises `Misuse` for a row that is not there, `NotFound` for a snapshot that is gone.
+    Raises `NotFound` for a snapshot that is gone.
     """
-    if not 0 <= row < table.num_rows:
-        raise Misuse(f"there is no row {row}", f"rows are 0 to {table.num_rows - 1}")
-    one = table.slice(row, 1)
     (values,) = one.to_pylist()
     recipe = manifest.recipe
     kept = {one.of: one for one in manifest.snapshots if one.source is not None}

@@ -1,18 +1,20 @@
 """Looks at the live sources of a training set again: which have moved on, and what would change."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from registry.core.definitions import Source
-from registry.kernel.errors import FieldhouseError, Invalid
+from registry.kernel.errors import Corrupt, FieldhouseError, Invalid
+from training.compare import Room, Rows, compare_batches
 from training.dataset import TrainingSet
 from training.manifest import Manifest, SnapshotFacts
-from training.maturity import ripe_rows
-from training.moved import Move, changed_rows, compare_rows
+from training.maturity import RipeSpine
+from training.moved import Move, changed_rows
 from training.recipe import Recipe
-from training.spine import read_spine
+from training.spine import open_spine
 from training.stream import join_batches, read_batches, rows_at_once
 from warehouse.batches import tables_of
 from warehouse.engines.port import Engine
@@ -41,8 +43,9 @@ class Live:
 
 
 def look_live(made: TrainingSet, engine: Engine, store: SnapshotStore, batch_bytes: int) -> Live:
-    """Read each source again, a query by running it, and build the set from them again."""
-    moved = tuple(moved_sources(made.manifest, engine, store))
+    """Read each source again, a query by running it, and build the set from them again, with about
+    `batch_bytes` of rows in memory."""
+    moved = tuple(moved_sources(made.manifest, engine, store, batch_bytes))
     try:
         changed, columns = _changed(made, engine, store, batch_bytes)
     except FieldhouseError as error:
@@ -68,11 +71,13 @@ def _changed(
     return total, tuple(name for name in made.schema.names if name in columns)
 
 
-def moved_sources(manifest: Manifest, engine: Engine, store: SnapshotStore) -> Iterator[Moved]:
+def moved_sources(
+    manifest: Manifest, engine: Engine, store: SnapshotStore, batch_bytes: int
+) -> Iterator[Moved]:
     """The sources that give something else now; of the spine, its query or files."""
     for kept in manifest.snapshots:
         try:
-            move = _move(kept, manifest, engine, store)
+            move = _move(kept, manifest, engine, store, Room(store.folder, batch_bytes))
         except FieldhouseError as error:
             yield Moved(kept.of, _one_line(error))
             continue
@@ -81,40 +86,59 @@ def moved_sources(manifest: Manifest, engine: Engine, store: SnapshotStore) -> I
 
 
 def _move(
-    kept: SnapshotFacts, manifest: Manifest, engine: Engine, store: SnapshotStore
+    kept: SnapshotFacts, manifest: Manifest, engine: Engine, store: SnapshotStore, room: Room
 ) -> Move | None:
-    spec = manifest.recipe.spec
-    if kept.source is not None:
-        with engine.read(kept.source, kept.columns) as reader:
-            now = reader.read_all()
-        keys, event = _identity(kept.source, manifest.recipe)
-        return compare_rows(store.read(kept.digest), now, (*keys, event), event)
-    if spec.spine is None:
+    if kept.source is None and manifest.recipe.spec.spine is None:
         return None
-    of_views = [key.name for view in manifest.recipe.views for key in view.join_keys]
-    identity = tuple(dict.fromkeys((*of_views, spec.time_column)))
-    now = _spine_again(manifest, engine, spec.spine)
-    return compare_rows(store.read(kept.digest), now, identity, spec.time_column)
+    with ExitStack() as stack:
+        before = stack.enter_context(_kept_rows(kept, store))
+        if kept.source is not None:
+            keys, event = _identity(kept.source, manifest.recipe)
+            now = stack.enter_context(engine.read(kept.source, kept.columns))
+        else:
+            keys, event = _identity_of_spine(manifest.recipe)
+            now = stack.enter_context(_spine_again(manifest, engine))
+        now_rows = Rows(now.schema, now)
+        return compare_batches(before, now_rows, (*keys, event), event, room)
 
 
-def _spine_again(manifest: Manifest, engine: Engine, text: str) -> pa.Table:
+@contextmanager
+def _kept_rows(kept: SnapshotFacts, store: SnapshotStore) -> Iterator[Rows]:
+    """The rows of a snapshot. Raises `NotFound`, or `Corrupt` for what is no longer one."""
+    try:
+        with read_batches(store.find(kept.digest).path) as reader:
+            yield Rows(reader.schema, reader, kept.rows)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise Corrupt(f"cannot read the snapshot of {kept.of}", str(error)) from error
+
+
+@contextmanager
+def _spine_again(manifest: Manifest, engine: Engine) -> Iterator[pa.RecordBatchReader]:
     """The spine as its query or files give it now, its labels as ripe as they were at build."""
     spec = manifest.recipe.spec
-    now = read_spine(text, engine)
-    missing = [name for name in manifest.spine.columns if name not in now.column_names]
-    if missing:
-        raise Invalid("the spine has other columns now", f"it lacks {', '.join(missing)}")
-    now = now.select(list(manifest.spine.columns))
-    if spec.maturity is None:
-        return now
-    at = manifest.created_at
-    return ripe_rows(now, spec.maturity, spec.time_column, spec.time_zone, at).table
+    columns = list(manifest.spine.columns)
+    with open_spine(spec.spine, engine) as reader:
+        missing = [name for name in columns if name not in reader.schema.names]
+        if missing:
+            raise Invalid("the spine has other columns now", f"it lacks {', '.join(missing)}")
+        schema = pa.schema([reader.schema.field(name) for name in columns])
+        chosen = (batch.select(columns) for batch in reader)
+        now = pa.RecordBatchReader.from_batches(schema, chosen)
+        ripe = RipeSpine(now, spec.maturity, spec.time_column, spec.time_zone, manifest.created_at)
+        yield ripe.reader
 
 
 def _identity(source: Source, recipe: Recipe) -> tuple[tuple[str, ...], str]:
     """The columns of key and of event time that the first view over a source joins by."""
     history = next(h for h in map(history_of, recipe.views) if h.source == source)
     return tuple(key.source_column for key in history.keys), history.event
+
+
+def _identity_of_spine(recipe: Recipe) -> tuple[tuple[str, ...], str]:
+    """The spine's columns of key and of time."""
+    time = recipe.spec.time_column
+    keys = dict.fromkeys(key.name for view in recipe.views for key in view.join_keys)
+    return tuple(name for name in keys if name != time), time
 
 
 def _one_line(error: FieldhouseError) -> str:

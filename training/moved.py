@@ -1,11 +1,14 @@
 """Says whether a source still gives what was kept of it, and by how much it moved. Pure Arrow.
 
+All of it is in memory; `training.compare` does the same for more rows than fit.
+
 Sums of floating-point numbers differ in their last bits between parallel runs, and rows of a query
 come in any order. Neither is a move: rows are counted as a bag, numbers compared to nine digits.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +45,11 @@ class Move:
             self.appended or self.corrected or self.repeated or self.removed or self.retyped
         )
 
+    def __add__(self, other: "Move") -> "Move":
+        """The move of two disjoint lots of rows, none sharing an identity with the other's."""
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Move(*(ours + theirs for ours, theirs in pairs))
+
     @property
     def sentence(self) -> str:
         """The move in words, from all to nothing."""
@@ -69,17 +77,29 @@ def compare_rows(
 
     `identity` names the columns of key and event time, `event` that of event time alone.
     """
-    retyped = tuple(
-        f"{field.name} ({field.type} → {now.schema.field(field.name).type})"
-        for field in kept.schema
-        if now.schema.field(field.name).type != field.type
-    )
+    retyped = retyped_columns(kept.schema, now.schema)
     if retyped:
         return Move(kept.num_rows, now.num_rows, retyped=retyped)
+    newest = pc.max(kept.column(event)) if event is not None else None
+    return move_between(kept, now, identity, event, newest) or None
+
+
+def retyped_columns(kept: pa.Schema, now: pa.Schema) -> tuple[str, ...]:
+    """The columns of `kept` that have another type `now`, with both types."""
+    return tuple(
+        f"{field.name} ({field.type} → {now.field(field.name).type})"
+        for field in kept
+        if now.field(field.name).type != field.type
+    )
+
+
+def move_between(
+    kept: pa.Table, now: pa.Table, identity: Sequence[str], event: str | None, newest: Any
+) -> Move:
+    """How `now`, of the same columns and types, differs from `kept`; rows are late when their
+    `event` is before the scalar `newest`, that of all kept rows."""
     both = pa.concat_tables([kept, now.select(kept.column_names)])
-    bags = _Bags(both, kept.num_rows, list(identity))
-    move = bags.move(event)
-    return move or None
+    return _Bags(both, kept.num_rows, list(identity)).move(event, newest)
 
 
 def changed_rows(before: pa.Table, after: pa.Table) -> tuple[int, tuple[str, ...]]:
@@ -110,7 +130,7 @@ class _Bags:
         self.who_kept = np.bincount(who[:kept], minlength=who.max(initial=-1) + 1) > 0
         self._forgive_noise(who.max(initial=-1) + 1)
 
-    def move(self, event: str | None) -> Move:
+    def move(self, event: str | None, newest: Any) -> Move:
         known = self.who_kept[self.who]
         fresh = (self.more > 0) & ~known
         others = (self.more > 0) & known
@@ -121,20 +141,18 @@ class _Bags:
             rows=self.kept,
             rows_now=self.both.num_rows - self.kept,
             appended=int(self.more[fresh].sum()),
-            late=int(self.more[fresh & self._late(event)].sum()),
+            late=int(self.more[fresh & self._late(event, newest)].sum()),
             corrected=int(self.more[others & ~self.known].sum()),
             repeated=int(self.more[others & self.known].sum()),
             removed=int(self.fewer[gone].sum()),
         )
 
-    def _late(self, event: str | None) -> Flags:
+    def _late(self, event: str | None, newest: Any) -> Flags:
         """Which rows are older than the newest that was kept."""
-        if event is None or not self.kept:
+        if event is None or newest is None:
             return np.zeros(len(self.first), dtype=bool)
-        times = self.both.column(event)
-        newest = pc.max(times.slice(0, self.kept))
-        late = pc.fill_null(pc.less(times.take(pa.array(self.first)), newest), False)
-        flags: Flags = late.to_numpy()
+        times = self.both.column(event).take(pa.array(self.first))
+        flags: Flags = pc.fill_null(pc.less(times, newest), False).to_numpy()
         return flags
 
     def _forgive_noise(self, identities: int) -> None:
@@ -166,15 +184,23 @@ def _numbered(columns: Iterable[pa.ChunkedArray], rows: int) -> Ids:
 
 
 def _codes(column: pa.ChunkedArray) -> Ids:
-    if pa.types.is_nested(column.type):
-        column = pa.chunked_array([pa.array([repr(value) for value in column.to_pylist()])])
-    elif pa.types.is_floating(column.type):
-        column = pa.chunked_array([_rounded(column)])
-    elif pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    encoded = pc.dictionary_encode(column.combine_chunks(), null_encoding="encode")
+    plain = plain_column(column).combine_chunks()
+    encoded = pc.dictionary_encode(plain, null_encoding="encode")
     codes: Ids = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     return codes
+
+
+def plain_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column with equal values where `move_between` holds them for equal: numbers of nine
+    digits, lists and structs as text, dictionaries as what they stand for."""
+    if pa.types.is_nested(column.type):
+        texts = [repr(value) for value in column.to_pylist()]
+        return pa.chunked_array([pa.array(texts, pa.string())])
+    if pa.types.is_floating(column.type):
+        return pa.chunked_array([_rounded(column)])
+    if pa.types.is_dictionary(column.type):
+        return column.cast(column.type.value_type)
+    return column
 
 
 def _rounded(column: pa.ChunkedArray) -> pa.Array:

@@ -30,9 +30,14 @@ _VIEW_BYTES = 100  # a spine row's time, key and newest history rows, while one 
 def rows_at_once(recipe: Recipe, spine: pa.Schema, most_bytes: int) -> int:
     """How many spine rows to join at a time, so that they and their features, held twice while
     they are put together, stay within about `most_bytes`."""
-    widths = [_width(field.type) for field in spine]
-    widths += [FIXED_WIDTH_BYTES.get(f.facts.dtype, _WIDE_BYTES) for f in recipe.features]
-    return max(_FEWEST_ROWS, int(most_bytes // (2 * sum(widths) + _VIEW_BYTES)))
+    widths = [FIXED_WIDTH_BYTES.get(f.facts.dtype, _WIDE_BYTES) for f in recipe.features]
+    width = row_bytes(spine) + sum(widths)
+    return max(_FEWEST_ROWS, int(most_bytes // (2 * width + _VIEW_BYTES)))
+
+
+def row_bytes(schema: pa.Schema) -> int:
+    """About how many bytes one row takes in memory."""
+    return sum(_width(field.type) for field in schema)
 
 
 def join_batches(
