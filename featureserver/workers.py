@@ -1,11 +1,6 @@
-"""Several server processes on the same listening sockets: started together, replaced when dead.
-
-The parent opens the sockets and the embedded Redis and answers nothing itself. Since it holds the
-sockets, a connection that comes while a worker is replaced waits instead of being refused.
-"""
+"""The feature server's worker processes: what `serve features --workers N` starts."""
 
 import json
-import logging
 import os
 import signal
 import socket
@@ -14,132 +9,78 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from types import FrameType
+from functools import partial
 
-from registry.kernel.errors import Unavailable
+from featureserver.supervisor import Pauses, Supervisor, held
 from registry.kernel.settings import Settings
 
-logger = logging.getLogger(__name__)
-_LOOK_SECONDS = 0.05
-_LONGEST_PAUSE = 10.0
-_SETTLED_SECONDS = 10.0
+PAUSES = Pauses(0.2, 10.0, settled_seconds=10.0, gives_up=True)
 
 
-class Workers:
-    """`count` processes, each with a slot of its own from 0."""
+class LookupWorker:
+    """One process on the parent's sockets; see `supervisor.Worker`."""
 
-    def __init__(
-        self, settings: Settings, sockets: Sequence[socket.socket], count: int, drain_seconds: int
-    ) -> None:
-        self._root = settings.root
-        self._descriptors = [one.fileno() for one in sockets]
-        self._count = count
-        self._drain_seconds = drain_seconds
-        self._metrics = tempfile.TemporaryDirectory(prefix="fieldhouse-metrics-")
-        self._running: dict[int, subprocess.Popen[str]] = {}
-        self._started: dict[int, float] = {}
-        self._due: dict[int, float] = {}
-        self._failures = dict.fromkeys(range(count), 0)
-        self._ending = False
-
-    @property
-    def pids(self) -> list[int]:
-        return [process.pid for process in self._running.values()]
-
-    def run(self) -> None:
-        """Start them, and replace whoever dies, until SIGTERM or SIGINT; then let them drain.
-
-        In the main thread only. Raises `Unavailable` when no worker comes up at all.
-        """
-        before = {sent: signal.signal(sent, self._end) for sent in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            for slot in range(self._count):
-                self._start(slot)
-            while not self._ending:
-                self._look()
-                time.sleep(_LOOK_SECONDS)
-        finally:
-            self._drain()
-            for sent, handler in before.items():
-                signal.signal(sent, handler)
-            self._metrics.cleanup()
-
-    def _end(self, number: int, frame: FrameType | None) -> None:
-        self._ending = True
-
-    def _start(self, slot: int) -> None:
-        told = {
-            "root": str(self._root),
-            "descriptors": self._descriptors,
-            "slot": slot,
-            "metrics": self._metrics.name,
-            "drain_seconds": self._drain_seconds,
-        }
-        self._running[slot] = subprocess.Popen(
+    def __init__(self, told: dict[str, object], descriptors: list[int], longest: float) -> None:
+        self._longest = longest
+        self._asked_at: float | None = None
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "featureserver.worker", json.dumps(told)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,
-            pass_fds=self._descriptors,
+            pass_fds=descriptors,
             # A Ctrl-C in the terminal is for the parent, which then ends its workers in order.
             start_new_session=True,
         )
-        self._started[slot] = time.monotonic()
 
-    def _look(self) -> None:
-        now = time.monotonic()
-        for slot, process in list(self._running.items()):
-            if process.poll() is not None:
-                self._note_death(slot, process, now)
-        for slot, due in list(self._due.items()):
-            if now >= due:
-                del self._due[slot]
-                self._start(slot)
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
-    def _note_death(self, slot: int, process: subprocess.Popen[str], now: float) -> None:
-        del self._running[slot]
-        if process.stdin is not None:
-            process.stdin.close()
-        settled = now - self._started[slot] > _SETTLED_SECONDS
-        self._failures[slot] = 0 if settled else self._failures[slot] + 1
-        pause = 0.0 if settled else min(_LONGEST_PAUSE, 0.1 * 2.0 ** self._failures[slot])
-        self._due[slot] = now + pause
-        logger.error(
-            f"worker {process.pid} ended with status {process.returncode}; another takes its place",
-            extra={"action": "workers:replace", "pid": process.pid, "slot": slot},
-        )
-        if process.returncode == 1 and all(self._failures.values()) and not self._running:
-            raise Unavailable("no worker can serve", "see the log for what each of them said")
+    def ended(self) -> int | None:
+        return self._process.poll()
 
-    def _drain(self) -> None:
-        for process in self._running.values():
-            process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + self._drain_seconds + 5.0
-        for process in self._running.values():
-            try:
-                process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            if process.stdin is not None:
-                process.stdin.close()
+    def ask_to_end(self) -> None:
+        self._asked_at = time.monotonic()
+        self._process.send_signal(signal.SIGTERM)
+
+    def end(self) -> None:
+        asked_at = self._asked_at if self._asked_at is not None else time.monotonic()
+        try:
+            self._process.wait(max(0.1, asked_at + self._longest - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def last_words(self) -> str:
+        """Nothing: what it says goes to the parent's own stderr."""
+        return ""
 
 
 def serve_with_workers(
     settings: Settings, sockets: Sequence[socket.socket], count: int, drain_seconds: int
 ) -> None:
-    """Serve with `count` workers until SIGTERM or Ctrl-C; closes the sockets."""
+    """Serve with `count` workers until SIGTERM or Ctrl-C; closes the sockets.
+
+    In the main thread only. Raises `Unavailable` when no worker comes up at all.
+    """
     from featureserver.redis_server import running_redis
 
-    paths = [Path(name) for one in sockets if isinstance(name := one.getsockname(), str)]
     for one in sockets:
         os.set_inheritable(one.fileno(), True)
-    try:
-        with running_redis(settings):
-            Workers(settings, sockets, count, drain_seconds).run()
-    finally:
-        for one in sockets:
-            one.close()
-        for path in paths:
-            path.unlink(missing_ok=True)
+    with (
+        held(sockets),
+        running_redis(settings),
+        tempfile.TemporaryDirectory(prefix="fieldhouse-metrics-") as metrics,
+    ):
+        descriptors = [one.fileno() for one in sockets]
+        told = {"root": str(settings.root), "descriptors": descriptors, "metrics": metrics}
+        start = partial(_start, told | {"drain_seconds": drain_seconds}, descriptors)
+        Supervisor(start, count, PAUSES).run()
+
+
+def _start(told: dict[str, object], descriptors: list[int], slot: int) -> LookupWorker:
+    longest = float(str(told["drain_seconds"])) + 5.0
+    return LookupWorker(told | {"slot": slot}, descriptors, longest)

@@ -8,10 +8,11 @@ import time
 import pytest
 
 from featureserver.listen import listen_tcp, listen_unix
+from featureserver.supervisor import held
 from registry.kernel.errors import Unavailable
 from serving.spec import ServerSpec
 from serving.wire import Connection
-from serving.workers import Workers
+from serving.workers import model_workers
 from tests.model_room import AUTHOR, open_room, parts, xgboost_model
 
 BODY = b'{"features":{"distance":1,"delay":2.5,"wind":null,"load":0}}'
@@ -24,16 +25,14 @@ def running(tmp_path):
     record = room.package(parts(tmp_path, xgboost_model()), actor=AUTHOR.subject)
     sockets = [listen_tcp("127.0.0.1", 0), listen_unix(tmp_path / "m.sock")]
     spec = ServerSpec(str(tmp_path), (("delay", record.version),), lookup=False)
-    workers = Workers(room.settings, spec, 2, sockets)
-    workers.start()
-    watching = threading.Thread(target=workers.watch)
-    watching.start()
-    yield workers, [("127.0.0.1", sockets[0].getsockname()[1]), str(tmp_path / "m.sock")]
-    workers.ask_to_stop()
-    watching.join(30)
-    workers.stop()
-    for one in sockets:
-        one.close()
+    with held(sockets), model_workers(room.settings, spec, 2, sockets) as workers:
+        workers.start()
+        watching = threading.Thread(target=workers.watch)
+        watching.start()
+        yield workers, [("127.0.0.1", sockets[0].getsockname()[1]), str(tmp_path / "m.sock")]
+        workers.ask_to_stop()
+        watching.join(30)
+        workers.stop()
 
 
 def ask(address):
@@ -98,7 +97,7 @@ def test_workers_that_cannot_serve_end_together(tmp_path):
     room = open_room(tmp_path)
     with listen_tcp("127.0.0.1", 0) as socket:
         spec = ServerSpec(str(tmp_path), (("delay", "0123456789ab"),), lookup=False)
-        workers = Workers(room.settings, spec, 2, [socket])
-        with pytest.raises(Unavailable):
-            workers.start()
-        assert workers.pids == []
+        with model_workers(room.settings, spec, 2, [socket]) as workers:
+            with pytest.raises(Unavailable):
+                workers.start()
+            assert workers.pids == []
