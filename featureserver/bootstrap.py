@@ -24,7 +24,7 @@ from featureserver.stores.opening import open_reader, open_store
 from featureserver.stores.redis import RedisOnlineStore
 from featureserver.usage import UsageFlush
 from registry.core.lifecycle import CheckKind
-from registry.core.published import PublishedView
+from registry.core.published import Published, PublishedView
 from registry.kernel.clock import Clock
 from registry.kernel.errors import Misuse
 from registry.kernel.settings import Settings
@@ -167,13 +167,27 @@ def keep_sketches_in(registry: Registry, clock: Clock) -> KeepSketches | None:
         return None
 
     def keep(engine: Any, view: PublishedView) -> None:
+        from warehouse.computed_sketches import ComputedSketcher
         from warehouse.value_sketches import ValueSketcher
 
-        made = ValueSketcher(engine, clock)(view, [feature.name for feature in view.features])
+        made = list(ValueSketcher(engine, clock)(view, [feature.name for feature in view.features]))
+        with context.store.read() as transaction:
+            published = transaction.published(view.namespace)
+        if published is not None and (above := computed_from(published, view)):
+            made += ComputedSketcher(engine, clock)(published, above)[0]
         with context.store.write() as transaction:
             transaction.save_sketches(view.namespace, made, clock())
 
     return keep
+
+
+def computed_from(published: Published, view: PublishedView) -> dict[str, list[str]]:
+    """The features of the on-demand views that take from a stored one, by the views' keys."""
+    return {
+        key: [feature.name for feature in above.features]
+        for key, above in published.on_demand.items()
+        if any(published.resolve(ref).view == view.key for ref in above.inputs)
+    }
 
 
 def _store(client: Client) -> OnlineStore:

@@ -23,7 +23,7 @@ def serve_reviews(host: str, port: int) -> None:
     from registry.kernel.logs import configure_logs
 
     configure_logs()
-    registry = open_here(project_settings())
+    registry = open_here(project_settings(), runs_code=False)
     socket = listen_tcp(host, port)
     click.echo(f"reviews on {address_of(socket)}", err=True)
     serve(review_app(registry), [socket], DRAIN_SECONDS)

@@ -22,7 +22,7 @@ from registry.kernel.clock import Clock
 from registry.kernel.errors import Forbidden
 from registry.kernel.settings import Settings
 from registry.kernel.signing import ensure_key
-from registry.ports import Principal, SketchMaker
+from registry.ports import ComputedSketchMaker, Principal, SketchMaker
 from registry.service import runtime
 from registry.service.context import Context
 from registry.settings import HOME, INTERVAL, NAMESPACE, REPOSITORY, clock_of, registry_url
@@ -106,12 +106,15 @@ class SqlRegistry:
 
 
 def open_registry(
-    settings: Settings, tables: TableColumns | None = None, sketches: SketchMaker | None = None
+    settings: Settings,
+    tables: TableColumns | None = None,
+    sketches: SketchMaker | None = None,
+    computed: ComputedSketchMaker | None = None,
 ) -> SqlRegistry:
     """Open the registry that the settings name, made when it does not exist.
 
     `tables` says what the warehouse has, for the rules that look at columns; `sketches` reads it
-    for those that compare values.
+    for those that compare values, `computed` runs the code of on-demand features over it.
     """
     database = open_database(registry_url(settings))
     namespace = str(settings.get(NAMESPACE))
@@ -122,6 +125,7 @@ def open_registry(
         key=ensure_key(settings.path(HOME) / KEY_FILE),
         tables=tables,
         sketches=sketches,
+        computed=computed,
         checkpoints=CheckpointFile(settings.path(HOME) / CHECKPOINT_FILE),
         interval_seconds=float(settings.get(INTERVAL)),
         severities=read_severities(settings.section("rules")),

@@ -226,6 +226,17 @@ class SketchMaker(Protocol):
         ...
 
 
+class ComputedSketchMaker(Protocol):
+    """Makes sketches of on-demand features by running their code on a sample of their inputs;
+    `warehouse` implements it. Not for definitions of people whose code is not run here."""
+
+    def __call__(
+        self, published: Published, wanted: Mapping[str, Sequence[str]]
+    ) -> "tuple[Sequence[ValueSketch], Mapping[str, str]]":
+        """A sketch of each wanted feature, by on-demand view's key, and why views have none."""
+        ...
+
+
 class ExampleReader(Protocol):
     """Sketches a column of somebody's file, to look for it among features; `warehouse` implements
     it."""
@@ -423,4 +434,5 @@ class CommandPorts:
     values: Callable[[Settings], ValueComparer] | None = None
     expectations: Callable[[Settings], SampleChecker] | None = None
     sketches: Callable[[Settings], SketchMaker] | None = None
+    computed: Callable[[Settings], ComputedSketchMaker] | None = None
     examples: Callable[[Settings], ExampleReader] | None = None

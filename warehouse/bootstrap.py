@@ -13,6 +13,7 @@ from registry.kernel.settings import Settings
 from registry.ports import ExampleReader, SampleChecker, SampleReader, ValueComparer
 from registry.settings import HOME, clock_of
 from warehouse.catalog import read_catalog
+from warehouse.computed_sketches import ComputedSketcher
 from warehouse.engines.duckdb import DuckDBEngine
 from warehouse.engines.duckdb_errors import translated
 from warehouse.engines.port import Engine
@@ -57,6 +58,11 @@ def open_engine(settings: Settings, tables: Mapping[str, Path] | None = None) ->
 def open_sketches(settings: Settings) -> ValueSketcher:
     """What the registry compares new features by; see `warehouse.value_sketches`."""
     return ValueSketcher(open_engine(settings), clock_of(settings))
+
+
+def open_computed(settings: Settings) -> ComputedSketcher:
+    """The same for on-demand features, whose code it runs; see `warehouse.computed_sketches`."""
+    return ComputedSketcher(open_engine(settings), clock_of(settings))
 
 
 def open_examples(settings: Settings) -> ExampleReader:

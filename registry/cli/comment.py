@@ -65,7 +65,7 @@ def comment(
     from registry.reports.comment import Comment, comment_markdown
 
     settings = project_settings()
-    registry = open_here(settings)
+    registry = open_here(settings, runs_code=False)
     proposed = read_proposed(definitions_file)
     repository = proposed.repository
     if repository is not None and repository.namespace != registry.namespace:

@@ -73,7 +73,7 @@ def _show(everything: bool, refresh: bool, out: Output) -> None:
     registry = open_here(project_settings())
     context = registry.context
     if refresh and context.sketches is not None:
-        count, unread = refresh_sketches(context, context.sketches, registry.published())
+        count, unread = refresh_sketches(context, registry.published())
         out.say(f"sketched {count} features")
         for view, why in unread.items():
             out.say(f"{view} could not be read: {why}")

@@ -116,7 +116,7 @@ def record(
     from registry.service.pull_requests import record as take
 
     settings = project_settings()
-    registry = open_here(settings)
+    registry = open_here(settings, runs_code=False)
     principal = principal_here(registry, settings, token, "recorder")
     proposed, pull = _read(definitions_file, event_file)
     compiled = _compiled(settings, registry, principal, proposed, pull)

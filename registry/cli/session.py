@@ -35,16 +35,23 @@ def project_settings() -> Settings:
     return read_settings(Path.cwd())
 
 
-def open_here(settings: Settings) -> "SqlRegistry":
-    """The registry of these settings; the warehouse's columns when the door joined them."""
+def open_here(settings: Settings, *, runs_code: bool = True) -> "SqlRegistry":
+    """The registry of these settings; the warehouse's columns when the door joined them.
+
+    `runs_code` False: definitions that are compared may be anybody's, so that no function in them
+    is run.
+    """
     from registry.bootstrap import open_registry
 
     _check_project(settings)
     context = click.get_current_context(silent=True)
     ports = context.find_object(CommandPorts) if context is not None else None
     tables = ports.tables(settings) if ports is not None and ports.tables is not None else None
-    make = ports.sketches if ports is not None and settings.get(COMPARE_VALUES) else None
-    return open_registry(settings, tables, make(settings) if make is not None else None)
+    if ports is None or not settings.get(COMPARE_VALUES):
+        return open_registry(settings, tables)
+    stored = ports.sketches(settings) if ports.sketches is not None else None
+    runs = ports.computed if runs_code else None
+    return open_registry(settings, tables, stored, runs(settings) if runs is not None else None)
 
 
 def _check_project(settings: Settings) -> None:

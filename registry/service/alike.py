@@ -21,10 +21,10 @@ from registry.core.similarity.likeness import Example
 from registry.core.similarity.values import ValueEvidence, ValueSketch, compare
 from registry.core.similarity.verdict import Judgement, judge_pair
 from registry.core.state import NamespaceState
-from registry.kernel.errors import FieldhouseError
-from registry.ports import SketchMaker, Transaction
+from registry.ports import Transaction
 from registry.service.context import Context
 from registry.service.publishing import elsewhere
+from registry.service.sketching import sketch_all, sketch_named
 
 # Of the features whose values may be like these so many are compared, the likeliest first.
 CANDIDATES = 32
@@ -42,7 +42,7 @@ class ValueReport:
     matches: list[ValueMatch] = field(default_factory=list)
     sketches: list[ValueSketch] = field(default_factory=list)
     same: dict[tuple[str, str], Told] = field(default_factory=dict)
-    unread: dict[str, str] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,10 @@ def value_matches(
         return ValueReport()
     known = elsewhere(context, transaction, state, service_refs(compiled))
     after = publish(apply_plan(planned, compiled, state, context.clock(), known), context.clock())
-    report = ValueReport()
+    made, unread = sketch_named(context, after, fresh)
+    report = ValueReport(unread=unread)
     beside: list[_Candidate] = []
-    for sketch in _sketches(context.sketches, after, fresh, report.unread):
+    for sketch in made:
         feature = compiled.features[sketch.ref.split("@")[0]]
         others = [*_registered(sketch, transaction), *beside, *_proposed(sketch, transaction)]
         report.same.update(_same_definition(feature, sketch, others))
@@ -113,22 +114,6 @@ def _proposed(sketch: ValueSketch, transaction: Transaction) -> Iterator[_Candid
     for proposed in transaction.proposed_of(sketch.entity):
         if proposed.sketch is not None:
             yield proposed.shown, proposed.sketch
-
-
-def _sketches(
-    make: SketchMaker, published: Published, wanted: Iterable[str], unread: dict[str, str]
-) -> Iterable[ValueSketch]:
-    """Sketches of the wanted `view:feature`; a view that cannot be read is put in `unread`."""
-    by_view: dict[str, list[str]] = {}
-    for ref in wanted:
-        view, name = ref.split(":")
-        by_view.setdefault(view, []).append(name)
-    for view, names in sorted(by_view.items()):
-        if view in published.views:
-            try:
-                yield from make(published.views[view], names)
-            except FieldhouseError as error:
-                unread[view] = str(error)
 
 
 def _best_match(
@@ -174,16 +159,12 @@ def _judgement(
     )
 
 
-def refresh_sketches(
-    context: Context, make: SketchMaker, published: Published
-) -> tuple[int, Mapping[str, str]]:
-    """Sketch every stored feature of a namespace again, keep the sketches, and index it anew.
+def refresh_sketches(context: Context, published: Published) -> tuple[int, Mapping[str, str]]:
+    """Sketch every feature of a namespace again, keep the sketches, and index it anew.
 
     How many, and why views could not be read.
     """
-    unread: dict[str, str] = {}
-    names = {f"{v.name}:{f.name}" for v in published.views.values() for f in v.features}
-    made = list(_sketches(make, published, names, unread))
+    made, unread = sketch_all(context, published)
     with context.store.write() as transaction:
         transaction.save_sketches(published.namespace, made, context.clock())
         transaction.index_definitions(published.namespace)

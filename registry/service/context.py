@@ -9,12 +9,13 @@ from registry.core.rules.base import TableColumns
 from registry.core.rules.engine import Waiver
 from registry.kernel.clock import Clock
 from registry.kernel.signing import SigningKey
-from registry.ports import CheckpointBook, SketchMaker, Store
+from registry.ports import CheckpointBook, ComputedSketchMaker, SketchMaker, Store
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`tables` None: the warehouse was not asked, and rules about columns stay silent."""
+    """`tables` None: the warehouse was not asked, and rules about columns stay silent. `computed`
+    None: the code of on-demand features is not run, since it may be anybody's."""
 
     store: Store
     clock: Clock
@@ -22,6 +23,7 @@ class Context:
     tables: TableColumns | None = None
     checkpoints: CheckpointBook | None = None
     sketches: SketchMaker | None = None
+    computed: ComputedSketchMaker | None = None
     interval_seconds: float = 3600.0
     severities: Mapping[str, str] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()

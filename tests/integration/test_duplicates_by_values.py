@@ -32,6 +32,38 @@ BASE = """
 """
 
 
+PYTHON = """
+from feast import Field, RequestSource
+from feast.on_demand_feature_view import on_demand_feature_view
+from feast.types import Float64
+from fieldhouse import governed
+
+from parts import odd, rest
+
+fields = [Field(name="price", dtype=Float64, description="x", tags=governed(unit="1"))]
+extra = RequestSource(name="extra", schema=[Field(name="extra", dtype=Float64)])
+
+
+@on_demand_feature_view(
+    sources=[odd, rest], schema=fields, mode="python",
+    tags=governed(owner="ada@example.com", state="production"),
+)
+def again(inputs):
+    pairs = zip(inputs["odd"], inputs["rest"])
+    return {"price": [None if a is None or b is None else a + b for a, b in pairs]}
+
+
+@on_demand_feature_view(
+    sources=[odd, extra],
+    schema=[Field(name="more", dtype=Float64, description="x", tags=governed(unit="1"))],
+    mode="python",
+    tags=governed(owner="ada@example.com", state="production"),
+)
+def asks(inputs):
+    return {"more": [a + b for a, b in zip(inputs["odd"], inputs["extra"])]}
+"""
+
+
 @pytest.fixture
 def shop(project: Path) -> Path:
     """Sixty orders of each of twenty things, and a repository that has their amounts."""
@@ -94,3 +126,24 @@ def test_a_copy_by_another_way_blocks_and_another_unit_asks(
         in said["inverse:price_cents"]["message"]
     )
     assert "honest:other" not in said
+
+
+@pytest.mark.slow
+def test_a_stored_feature_computed_in_python_is_found_by_its_values(
+    shop: Path, fieldhouse: Callable[..., Ran]
+) -> None:
+    land(fieldhouse)
+    write_files(
+        shop,
+        {
+            "feature_repo/parts.py": "from base import amounts\n"
+            'odd = amounts("odd", "(cents * 31) % 977", "odd")\n'
+            'rest = amounts("rest", "cents / 100.0 - (cents * 31) % 977", "rest")\n',
+            "feature_repo/again.py": PYTHON,
+        },
+    )
+    checked = fieldhouse("check", "--json")
+    said = {f["subject"]: f for f in checked.json["findings"]}
+    assert said["again:price"]["rule"] == "duplicate-values"
+    assert "repeats shop/euros:amount@1" in said["again:price"]["message"]
+    assert "takes extra of each request" in said["asks"]["message"]

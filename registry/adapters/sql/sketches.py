@@ -14,7 +14,7 @@ from registry.adapters.sql.codec import from_blob, instant_text, to_blob
 from registry.adapters.sql.likeness import put_values
 from registry.core.similarity.values import Kind, ValueSketch
 
-VERSION = 2  # anchors at noon; those of other versions are not read
+VERSION = 3  # keys by name, anchors at noon; those of other versions are not read
 
 
 class Stored(msgspec.Struct):

@@ -99,7 +99,8 @@ def values_not_compared(evidence: Evidence) -> Iterable[Hit]:
     for view, why in evidence.unread:
         reason = " ".join(why.split())
         message = f"the values of {view} were not compared with those of known features: {reason}"
-        known = evidence.compiled.views.get(view)
+        compiled = evidence.compiled
+        known = compiled.views.get(view) or compiled.on_demand.get(view)
         place = NOWHERE if known is None else known.location
         yield Hit(view, message, "mend the source, or look for copies by hand", place)
 

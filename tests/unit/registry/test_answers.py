@@ -78,7 +78,7 @@ def landed(context: Context, made: Compiled) -> None:
     stands = propose(context, made, ADA)
     approve(context, stands.proposal.digest, BOB)
     published = apply(context, stands.proposal.digest, made, ADA).published
-    refresh_sketches(context, sketched, published)
+    refresh_sketches(context, published)
 
 
 def proposed(context: Context, copy: Any = COPY) -> Standing:

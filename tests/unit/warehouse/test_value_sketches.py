@@ -7,8 +7,9 @@ from registry.core.similarity.values import compare
 from registry.kernel.clock import FixedClock
 from registry.testing import feature, view
 from tests.warehouses import hour, hours
+from warehouse.anchors import anchors_before
 from warehouse.testing import InMemoryEngine
-from warehouse.value_sketches import ValueSketcher, anchors_before
+from warehouse.value_sketches import ValueSketcher
 
 NOW = datetime(2013, 3, 20, 15, 30, tzinfo=UTC)
 
