@@ -12,7 +12,7 @@ from fieldhouse.guesses import Column, Roles, assign_roles, clean_names, module_
 from fieldhouse.scaffold import Plan, project_files, things_to_fill_in
 from registry.kernel.errors import Invalid, Misuse
 from registry.kernel.settings import FILE_NAME
-from warehouse.sql import literal, quote
+from warehouse.engines.duckdb_sql import literal, quote
 
 _READERS = {".parquet": "read_parquet", ".pq": "read_parquet", ".csv": "read_csv"}
 _TYPES = (

@@ -16,12 +16,12 @@ from warehouse.catalog import read_catalog
 from warehouse.computed_sketches import ComputedSketcher
 from warehouse.engines.duckdb import DuckDBEngine
 from warehouse.engines.duckdb_errors import translated
+from warehouse.engines.duckdb_sql import literal
 from warehouse.engines.port import Engine
 from warehouse.evaluated import EvaluatedQueries
 from warehouse.example_values import ExampleSketcher
 from warehouse.samples import NewestValues
 from warehouse.settings import EVALUATED_BYTES, MEMORY_LIMIT, THREADS, TIME_ZONE
-from warehouse.sql import literal
 from warehouse.value_diffs import SampledValues
 from warehouse.value_sketches import ValueSketcher
 

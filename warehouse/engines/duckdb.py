@@ -1,4 +1,4 @@
-"""DuckDB as an engine: runs the texts of `warehouse.sql`, turns their answers into Arrow."""
+"""DuckDB as an engine: runs its texts, turns their answers into Arrow."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +15,10 @@ from registry.core.definitions import Source
 from registry.core.published import PublishedView
 from registry.kernel.errors import Refused
 from registry.kernel.types import arrow_type
-from warehouse import sql
 from warehouse.appends import append
 from warehouse.asof import AsOfPlan, plan_as_of
 from warehouse.catalog import Catalog
+from warehouse.engines import duckdb_sql as sql
 from warehouse.engines.duckdb_errors import told, translated
 from warehouse.engines.duckdb_history import DuckDBHistory
 from warehouse.engines.duckdb_join import SCAN_ROWS, DuckDBJoin

@@ -1,5 +1,5 @@
 """What a join asks DuckDB about a history: keys and times that need casts or lookups, the winner of
-a tie, values that need casts. All of it by the texts of `warehouse.sql`."""
+a tie, values that need casts. All of it by the texts of `duckdb_sql`."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from registry.kernel.types import arrow_type
-from warehouse import sql
 from warehouse.asof import AsOfPlan
+from warehouse.engines import duckdb_sql as sql
 from warehouse.engines.arrays import int64s, numpy_of
-from warehouse.engines.parts import Int64s, Part
+from warehouse.engines.parts import Bounds, Int64s, Part
 from warehouse.history import HistoryColumn
 
 Connection = duckdb.DuckDBPyConnection
@@ -37,7 +37,7 @@ class DuckDBHistory:
         ((first,),) = self.cursor.execute(text).fetchall()
         return int(first) if first is not None else 0
 
-    def parts(self, bounds: sql.Bounds, rows: int) -> Iterator[Part]:
+    def parts(self, bounds: Bounds, rows: int) -> Iterator[Part]:
         """The rows within bounds, about so many at a time."""
         text = sql.scan(self.plan, self.relation, bounds)
         for batch in self.cursor.sql(text).to_arrow_reader(rows):
@@ -50,7 +50,7 @@ class DuckDBHistory:
                 seen = np.maximum(event, created)
             yield Part(columns["code"], event, columns["pos"], created, seen)
 
-    def winners(self, same: pa.Table, bounds: sql.Bounds) -> tuple[Int64s, Int64s]:
+    def winners(self, same: pa.Table, bounds: Bounds) -> tuple[Int64s, Int64s]:
         """Of each slot of `same` (slot, code, event, created), the position of the row that its
         ties leave: slots and positions."""
         self.cursor.register(sql.SAME, same)

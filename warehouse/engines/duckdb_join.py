@@ -13,7 +13,6 @@ from functools import cached_property, partial
 import numpy as np
 import pyarrow as pa
 
-from warehouse import sql
 from warehouse.asof import AsOfPlan
 from warehouse.engines.ahead import ahead
 from warehouse.engines.arrays import int64s, numpy_of
@@ -22,7 +21,7 @@ from warehouse.engines.key_times import Wanted, can_scan, in_time_order, scan
 from warehouse.engines.matches import Fetch, Matches
 from warehouse.engines.newest import NewestRows, winners_of
 from warehouse.engines.parquet_groups import RowGroup, row_groups
-from warehouse.engines.parts import Asked, Found, Int64s, Part
+from warehouse.engines.parts import Asked, Bounds, Found, Int64s, Part
 from warehouse.engines.payload import AllWanted, can_fetch, fetch_columns, wanted_of
 from warehouse.engines.rising import NotRising, RisingRows, by_time, match_within
 from warehouse.engines.slots import order_spine
@@ -71,14 +70,14 @@ class DuckDBJoin:
         wanted = wanted_of(self.groups, found.source, pool)
         return partial(self._fetch, found.source, wanted, pool)
 
-    def _bounds(self, keys: SpineKeys, asked: Asked, with_expired: bool) -> sql.Bounds:
+    def _bounds(self, keys: SpineKeys, asked: Asked, with_expired: bool) -> Bounds:
         earliest = None
         if self.plan.ttl is not None and not with_expired:
             earliest = int(asked.times.min()) - self.plan.ttl
         latest = int(asked.times.max())
         if keys.table is not None:
-            return sql.Bounds(latest, earliest)
-        return sql.Bounds(latest, earliest, keys.least, keys.greatest)
+            return Bounds(latest, earliest)
+        return Bounds(latest, earliest, keys.least, keys.greatest)
 
     def _rising(self, asked: Asked, wanted: Wanted, pool: Executor) -> Found | None:
         """What is found in history that comes in order of time; None for any other."""
@@ -111,7 +110,7 @@ class DuckDBJoin:
         groups, ordered = in_time_order(self.groups, wanted)
         return scan(groups, wanted, pool), ordered
 
-    def _settled(self, found: Found, bounds: sql.Bounds) -> Found:
+    def _settled(self, found: Found, bounds: Bounds) -> Found:
         """The same, where a tie left several rows with the one of most values."""
         tied = np.flatnonzero(found.tied)
         if not len(tied):

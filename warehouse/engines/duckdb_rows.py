@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from warehouse.sql import quote
+from warehouse.engines.duckdb_sql import quote
 
 _PLACE = quote("__place")
 

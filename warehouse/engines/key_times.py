@@ -16,10 +16,9 @@ from warehouse.asof import AsOfPlan
 from warehouse.engines.ahead import ahead
 from warehouse.engines.arrays import numpy_of, valid_of
 from warehouse.engines.parquet_groups import RowGroup, reading
-from warehouse.engines.parts import Bools, Int64s, Part
+from warehouse.engines.parts import Bools, Bounds, Int64s, Part
 from warehouse.engines.spine_keys import SpineKeys
 from warehouse.instants import NANOSECOND_RANGE, UTC_NAMES, Unit
-from warehouse.sql import Bounds
 
 _PART_ROWS = 32_768  # what is made of a part then stays in the caches
 _SLICE_ROWS = 262_144

@@ -1,4 +1,4 @@
-"""What flows through a join: parts of a history, and what was found in them. Data alone."""
+"""What flows through a join: bounds, parts of a history, what was found in them. Data alone."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,17 @@ import numpy.typing as npt
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a scan may leave out: events after `latest` or before `earliest` (ticks), and, where the
+    one integer key is its own code, keys outside `least` to `greatest`."""
+
+    latest: int
+    earliest: int | None = None
+    least: int | None = None
+    greatest: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from warehouse.asof import plan_as_of
 from warehouse.engines import key_times
 from warehouse.engines.key_times import Wanted, can_scan, in_time_order, scan
 from warehouse.engines.parquet_groups import FILE_SHIFT, row_groups
+from warehouse.engines.parts import Bounds
 from warehouse.engines.spine_keys import SpineKeys
 from warehouse.instants import ticks_of
-from warehouse.sql import Bounds
 
 
 def past(ids: Sequence[int | None], *at: float | None) -> pa.Table:

@@ -1,6 +1,6 @@
 """The SQL of a join as text, kept as snapshots so that a changed join is read in review.
 
-`UPDATE_SNAPSHOTS=1 pytest tests/unit/warehouse/test_sql.py` writes them anew.
+`UPDATE_SNAPSHOTS=1 pytest tests/unit/warehouse/test_duckdb_sql.py` writes them anew.
 """
 
 import os
@@ -12,8 +12,9 @@ import pytest
 
 from registry.testing import feature, view
 from tests.warehouses import INSTANT, hour, source
-from warehouse import sql
 from warehouse.asof import AsOfPlan, plan_as_of
+from warehouse.engines import duckdb_sql as sql
+from warehouse.engines.parts import Bounds
 
 KEPT = Path(__file__).parents[2] / "snapshots" / "asof"
 SCHEMA = pa.schema(
@@ -37,7 +38,7 @@ def plan(
 def script(plan: AsOfPlan, zone: str = "UTC", one_key: bool = False) -> str:
     relation = sql.parquet_relation(["/warehouse/past.parquet"], SCHEMA, zone)
     least = {"least": 5, "greatest": 9} if one_key else {}
-    bounds = sql.Bounds(latest=3_600_000_000_000_000, earliest=0, **least)
+    bounds = Bounds(latest=3_600_000_000_000_000, earliest=0, **least)
     steps = [
         sql.first_event(plan, relation),
         sql.scan(plan, relation, bounds),

@@ -1,4 +1,4 @@
-"""SQL text of the plans, in DuckDB's dialect. Pure: text in, text out, nothing is run.
+"""The texts by which DuckDB answers the plans. Pure: text in, text out, nothing is run.
 
 Temporary tables are named here and nowhere else. Positions tell where a source row lies; they join
 keys and times alone first, and fetch the payload of the rows found afterwards.
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from registry.kernel.types import element_type
 from warehouse.asof import AsOfPlan
+from warehouse.engines.parts import Bounds
 from warehouse.history import HistoryColumn
 from warehouse.instants import NANOSECOND_RANGE, PER_SECOND, UTC_NAMES, Unit, is_nanoseconds
 
@@ -48,17 +49,6 @@ class Relation:
 
     def type_of(self, column: str) -> pa.DataType:
         return self.schema.field(column).type
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a scan may leave out: events after `latest` or before `earliest` (ticks), and, where the
-    one integer key is its own code, keys outside `least` to `greatest`."""
-
-    latest: int
-    earliest: int | None = None
-    least: int | None = None
-    greatest: int = 0
 
 
 def quote(name: str) -> str:
