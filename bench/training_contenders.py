@@ -10,19 +10,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+if TYPE_CHECKING:  # ours chooses how Arrow takes memory before it is loaded
+    import pyarrow as pa
 
-from bench.training_data import Shape
+    from bench.training_data import Shape
 
 Result: TypeAlias = "pa.Table | Path"
-Join = Callable[[Shape, Path], Callable[[], Result]]
+Join: TypeAlias = "Callable[[Shape, Path], Callable[[], Result]]"
 
 
-def ours(shape: Shape, folder: Path) -> Callable[[], pa.Table]:
+def ours(shape: "Shape", folder: Path) -> "Callable[[], pa.Table]":
     """What a training set is made of, before it is described and written."""
     from registry.kernel.settings import read_settings
     from training.assemble import assemble
@@ -36,7 +35,7 @@ def ours(shape: Shape, folder: Path) -> Callable[[], pa.Table]:
     state = _published(shape)
     refs = tuple(state.names())
 
-    def run() -> pa.Table:
+    def run() -> "pa.Table":
         spine = read_spine(folder / "spine.parquet", engine)
         recipe = make_recipe(TrainingSpec("bench", refs), state, spine.column_names)
         return assemble(spine, recipe, engine).table
@@ -44,7 +43,7 @@ def ours(shape: Shape, folder: Path) -> Callable[[], pa.Table]:
     return run
 
 
-def stream(shape: Shape, folder: Path) -> Callable[[], Path]:
+def stream(shape: "Shape", folder: Path) -> Callable[[], Path]:
     """Ours in batches of the spine into a file, with `warehouse.memory_limit` at a gigabyte."""
     from registry.kernel.settings import read_settings
     from training.recipe import make_recipe
@@ -71,7 +70,14 @@ def stream(shape: Shape, folder: Path) -> Callable[[], Path]:
     return run
 
 
-def _published(shape: Shape) -> Any:
+def _enter() -> None:
+    """Load the room as the door does for whoever asks it for a training set."""
+    from fieldhouse.rooms import load
+
+    load("training.assemble")
+
+
+def _published(shape: "Shape") -> Any:
     from registry.core.definitions import Source
     from registry.testing import feature, published, view
 
@@ -94,7 +100,7 @@ def _published(shape: Shape) -> Any:
     )
 
 
-def duckdb(shape: Shape, folder: Path) -> Callable[[], pa.Table]:
+def duckdb(shape: "Shape", folder: Path) -> "Callable[[], pa.Table]":
     """One query with an ASOF join for each view, as DuckDB's documentation writes them."""
     import duckdb
 
@@ -110,11 +116,11 @@ def duckdb(shape: Shape, folder: Path) -> Callable[[], pa.Table]:
     return lambda: duckdb.connect().sql(text).to_arrow_table()
 
 
-def polars(shape: Shape, folder: Path) -> Callable[[], pa.Table]:
+def polars(shape: "Shape", folder: Path) -> "Callable[[], pa.Table]":
     """`join_asof` by key, frame by frame, each side sorted by time as Polars asks."""
     import polars as pl
 
-    def run() -> pa.Table:
+    def run() -> "pa.Table":
         frame = pl.scan_parquet(folder / "spine.parquet").sort("event_timestamp")
         for number in range(shape.views):
             history = pl.scan_parquet(folder / f"view{number}.parquet").sort("event_timestamp")
@@ -124,8 +130,10 @@ def polars(shape: Shape, folder: Path) -> Callable[[], pa.Table]:
     return run
 
 
-def feast(shape: Shape, folder: Path) -> Callable[[], pa.Table]:
+def feast(shape: "Shape", folder: Path) -> "Callable[[], pa.Table]":
     """`get_historical_features` over Feast's DuckDB store."""
+    import pyarrow.parquet as pq
+
     from bench.training_feast import open_store
 
     store, refs = open_store(shape, folder)
@@ -151,9 +159,11 @@ def peak_bytes() -> int:
     raise RuntimeError("the system does not say how much memory a process had")
 
 
-def checksum(result: Result, shape: Shape) -> tuple[int, int, float]:
+def checksum(result: Result, shape: "Shape") -> tuple[int, int, float]:
     """How many rows and values there are, and what these sum to, to three digits after the point,
     whatever the order."""
+    import pyarrow.compute as pc
+
     names = [name for n in range(shape.views) for name in shape.feature_names(n)]
     rows, found, total = 0, 0, 0.0
     for part in _parts(result, names):
@@ -164,16 +174,22 @@ def checksum(result: Result, shape: Shape) -> tuple[int, int, float]:
     return rows, found, round(total, 3)
 
 
-def _parts(result: Result, names: list[str]) -> Iterator[pa.Table | pa.RecordBatch]:
-    if isinstance(result, pa.Table):
-        yield result
-    else:
+def _parts(result: Result, names: list[str]) -> "Iterator[pa.Table | pa.RecordBatch]":
+    import pyarrow.parquet as pq
+
+    if isinstance(result, Path):
         with pq.ParquetFile(result) as file:
             yield from file.iter_batches(columns=names)
+    else:
+        yield result
 
 
 def main(who: str, text: str, folder: str) -> None:
     """Run one contender and print what it took."""
+    if who in ("ours", "stream"):
+        _enter()
+    from bench.training_data import Shape
+
     shape = Shape(**json.loads(text))
     run = CONTENDERS[who](shape, Path(folder))
     start, processor = time.perf_counter(), time.process_time()

@@ -20,6 +20,8 @@ STANDS_ON = {
     "serving": ("featureserver", "warehouse", "registry"),
 }
 
+_READ_MUCH = ("warehouse", "training")
+
 
 class RoomHidden(ImportError):
     """Another module of a room's name comes first on Python's path. Says which file it is."""
@@ -67,6 +69,10 @@ def load(target: str) -> ModuleType:
     room = target.partition(".")[0]
     if room in STANDS_ON:
         require(room)
+    if room in _READ_MUCH:
+        from registry.kernel.arrow_memory import prefer_jemalloc
+
+        prefer_jemalloc()
     return import_module(target)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from warehouse.engines.counting_sort import sort_by_code, sort_by_time
 from warehouse.engines.parts import Asked, Int64s, Part
 from warehouse.engines.rising import NotRising, RisingRows, by_time, match_within
+from warehouse.engines.time_order import TimeOrder
 
 KEYS, TIMES = 3, 5
 rows = st.tuples(st.integers(0, TIMES), st.integers(0, KEYS - 1))
@@ -40,7 +41,7 @@ def matched(parts: list[Part], spine: list[tuple[int, int]]) -> list[tuple[int, 
         ints(t for t, _ in spine),
         KEYS,
     )
-    ordered = by_time(asked)
+    ordered = by_time(asked, TimeOrder())
     rising = RisingRows(ordered)
     for part in parts:
         rising.offer(match_within(ordered, part))
@@ -93,3 +94,14 @@ def test_counting_orders_as_sorting_does(values: list[int]) -> None:
     right = np.argsort(ints(values), kind="stable").tolist()
     assert sort_by_code(ints(values)).tolist() == right
     assert sort_by_time(ints(values) - (1 << 39)).tolist() == right
+
+
+@quick
+@given(several=st.lists(st.lists(st.integers(0, 3), max_size=4), max_size=4))
+def test_a_kept_order_serves_only_times_that_it_sorts(several: list[list[int]]) -> None:
+    known = TimeOrder()
+    for times in several:
+        order, ordered = known.sort(ints(times))
+        assert ordered.tolist() == sorted(times)
+        assert sorted(order.tolist()) == list(range(len(times)))
+        assert ints(times)[order].tolist() == ordered.tolist()

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-_AT_ONCE = 8
+_AT_ONCE = 4
 
 
 def ahead(pool: Executor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

@@ -10,6 +10,11 @@ from warehouse.engines.parts import Int64s
 _BITS = 16
 
 
+def rises(values: Int64s) -> bool:
+    """Whether no value is less than the one before it."""
+    return bool((values[1:] >= values[:-1]).all())
+
+
 def sort_by_code(codes: Int64s) -> Int64s:
     """Order by code (≥ 0), rows of one code as they stand."""
     greatest = int(codes.max(initial=0))
@@ -22,7 +27,7 @@ def sort_by_code(codes: Int64s) -> Int64s:
 
 def sort_by_time(times: Int64s) -> Int64s:
     """Order by time: by its upper half first, of which little is then left to do."""
-    if (times[1:] >= times[:-1]).all():
+    if rises(times):
         return np.arange(len(times))
     low = int(times.min())
     shift = max(0, (int(times.max()) - low).bit_length() - 2 * _BITS)

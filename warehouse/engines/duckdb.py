@@ -28,6 +28,7 @@ from warehouse.engines.matches import assemble
 from warehouse.engines.parquet_groups import unchanged
 from warehouse.engines.port import CREATED_TIME, EVENT_TIME
 from warehouse.engines.spines import check_spine, ready_spine
+from warehouse.engines.time_order import TimeOrder
 from warehouse.evaluated import EvaluatedQueries, lasting_mark, mark_of
 from warehouse.history import HistoryColumn
 from warehouse.instants import instants_of, ticks_of
@@ -48,6 +49,7 @@ class DuckDBEngine:
     pins: Mapping[Source, Path] = field(default_factory=dict)
     threads: int = 1
     scan_rows: int = SCAN_ROWS
+    known: TimeOrder = field(default_factory=TimeOrder, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -133,7 +135,7 @@ class DuckDBEngine:
                 time = spine.schema.field(time_column).type
                 plan = plan_as_of(view, features, relation.schema, time, as_of)
                 history = DuckDBHistory(cursor, plan, relation)
-                join = DuckDBJoin(history, files, self.scan_rows)
+                join = DuckDBJoin(history, files, self.scan_rows, self.known)
                 ready = ready_spine(spine, time_column, plan.history.keys, plan, self.time_zone)
                 with ThreadPoolExecutor(self.threads) as pool:
                     found = join.match(ready, with_expired, pool)

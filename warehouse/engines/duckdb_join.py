@@ -7,7 +7,7 @@ how to cast. History that comes in order of time is matched as such, any other a
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -26,6 +26,7 @@ from warehouse.engines.payload import AllWanted, can_fetch, fetch_columns, wante
 from warehouse.engines.rising import NotRising, RisingRows, by_time, match_within
 from warehouse.engines.slots import order_spine
 from warehouse.engines.spine_keys import SpineKeys, encode_keys
+from warehouse.engines.time_order import TimeOrder
 from warehouse.history import HistoryColumn
 
 SCAN_ROWS = 245_760  # two of DuckDB's row groups
@@ -34,11 +35,13 @@ _SPREAD = 1 << 22  # integer keys that spread no further, or no more than spine 
 
 @dataclass(frozen=True)
 class DuckDBJoin:
-    """One view's join: the history, the files where it lies, how many rows DuckDB gives at once."""
+    """One view's join: the history, the files where it lies, how many rows DuckDB gives at once;
+    the order of the spine's times, if they have been sorted before."""
 
     history: DuckDBHistory
     files: Sequence[str]
     scan_rows: int = SCAN_ROWS
+    known: TimeOrder = field(default_factory=TimeOrder)
 
     @cached_property
     def groups(self) -> list[RowGroup]:
@@ -86,11 +89,11 @@ class DuckDBJoin:
         parts, ordered = self._parts(wanted, pool)
         if not ordered:
             return None
-        spine = by_time(asked)
+        spine = by_time(asked, self.known)
         rising = RisingRows(spine)
         try:
-            for part in parts:
-                rising.offer(match_within(spine, part))
+            for matched in ahead(pool, partial(match_within, spine), parts):
+                rising.offer(matched)
         except NotRising:
             return None
         return rising.found()

@@ -76,13 +76,12 @@ def _read(group: RowGroup, wanted: Wanted) -> Iterable[Part]:
 
 def _slices(group: RowGroup, wanted: Wanted) -> Iterator[Part]:
     names = _names(wanted.plan)
-    with reading(), group.open() as file:
+    with reading():
         if group.rows <= _LARGE_ROWS:
-            table = file.read_row_group(group.number, names, use_threads=False)
-            yield from _parts(table, group.start, wanted)
+            yield from _parts(group.read(names), group.start, wanted)
             return
         start = group.start
-        for batch in file.iter_batches(_SLICE_ROWS, [group.number], names, use_threads=False):
+        for batch in group.batches(names, _SLICE_ROWS):
             yield from _parts(pa.Table.from_batches([batch]), start, wanted)
             start += batch.num_rows
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from warehouse.engines.counting_sort import sort_by_code
+from warehouse.engines.counting_sort import rises, sort_by_code
 from warehouse.engines.parts import Bools, Found, Int64s, Part
 from warehouse.engines.slots import SpineOrder
 
@@ -24,7 +24,7 @@ def winners_of(order: SpineOrder, part: Part) -> Winners:
     """The newest row per slot among one part's rows. Touches nothing shared: run it in threads."""
     seen = part.event if part.seen is None else part.seen
     marks = order.marks_of(part.codes, seen)
-    sort = sort_by_code(part.codes) if _rises(seen) else np.argsort(marks)
+    sort = sort_by_code(part.codes) if rises(seen) else np.argsort(marks)
     slots = order.slots_of(marks[sort])
     if part.created is None and part.seen is None and order.exact(seen):
         stamps = marks[sort]
@@ -32,10 +32,6 @@ def winners_of(order: SpineOrder, part: Part) -> Winners:
     else:
         sort, slots, same = _by_times(part, sort, slots)
     return _last_of_each(part, sort, slots, same)
-
-
-def _rises(times: Int64s) -> bool:
-    return bool((times[1:] >= times[:-1]).all())
 
 
 def _by_times(part: Part, sort: Int64s, slots: Int64s) -> tuple[Int64s, Int64s, Bools]:

@@ -1,9 +1,10 @@
 """Row groups of Parquet files: where their rows lie, and what to say when files did not stay."""
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +18,21 @@ FILE_SHIFT = 40
 _BUFFER_BYTES = 1 << 18  # of a file at a time: it stays in the cache until it is decoded
 
 
+class LastFile(threading.local):
+    """The file that a thread read last, left open: opening one takes as long as decoding a column
+    of a row group. It is closed when another is opened, or with the last row group that knows it.
+    """
+
+    name: str = ""
+    file: pq.ParquetFile | None = None
+
+    def open(self, name: str, metadata: pq.FileMetaData) -> pq.ParquetFile:
+        """The file of this name, as this thread's own."""
+        if self.file is None or self.name != name:
+            self.file, self.name = _open(name, metadata), name
+        return self.file
+
+
 @dataclass(frozen=True, slots=True)
 class RowGroup:
     """The `number`th row group of a file; its first row's position is `start`."""
@@ -26,26 +42,34 @@ class RowGroup:
     number: int
     start: int
     rows: int
+    last: LastFile = field(default_factory=LastFile, compare=False, repr=False)
 
-    @contextmanager
-    def open(self) -> Iterator[pq.ParquetFile]:
-        """The file, read a little at a time, so that memory goes with what is decoded."""
-        with pq.ParquetFile(
-            self.file, metadata=self.metadata, pre_buffer=False, buffer_size=_BUFFER_BYTES
-        ) as file:
-            yield file
+    def read(self, names: Sequence[str]) -> pa.Table:
+        """The named columns, whole."""
+        file = self.last.open(self.file, self.metadata)
+        return file.read_row_group(self.number, names, use_threads=False)
+
+    def batches(self, names: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+        """The named columns, so many rows at a time."""
+        with _open(self.file, self.metadata) as file:
+            yield from file.iter_batches(rows, [self.number], names, use_threads=False)
+
+
+def _open(name: str, metadata: pq.FileMetaData) -> pq.ParquetFile:
+    """A file, read a little at a time, so that memory goes with what is decoded."""
+    return pq.ParquetFile(name, metadata=metadata, pre_buffer=False, buffer_size=_BUFFER_BYTES)
 
 
 def row_groups(files: Sequence[str]) -> list[RowGroup]:
     """The row groups of all files that have rows, in order of position. Raises `Unavailable`."""
-    found = []
+    found, last = [], LastFile()
     for number, file in enumerate(files):
         metadata = _metadata(file)
         start = number << FILE_SHIFT
         for group in range(metadata.num_row_groups):
             rows = metadata.row_group(group).num_rows
             if rows:
-                found.append(RowGroup(file, metadata, group, start, rows))
+                found.append(RowGroup(file, metadata, group, start, rows, last))
             start += rows
     return found
 

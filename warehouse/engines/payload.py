@@ -109,18 +109,16 @@ def _filled(arrow: pa.DataType, wanted: AllWanted) -> Filled:
 def _fill(wanted: Wanted, name: str, filled: Filled) -> None:
     """Read a row group's column and hand on the wanted rows: of a small one all at once."""
     group = wanted.group
-    with group.open() as file:
-        if group.rows <= _SMALL_ROWS:
-            table = file.read_row_group(group.number, [name], use_threads=False)
-            filled.put(wanted.first, table.column(name), wanted.row, wanted.at)
-            return
-        start = 0
-        for batch in file.iter_batches(_SLICE_ROWS, [group.number], [name], use_threads=False):
-            low, high = np.searchsorted(wanted.row, [start, start + batch.num_rows]).tolist()
-            if low < high:
-                row, at = wanted.row[low:high] - start, wanted.at[low:high]
-                filled.put(wanted.first + low, batch.column(name), row, at)
-            start += batch.num_rows
+    if group.rows <= _SMALL_ROWS:
+        filled.put(wanted.first, group.read([name]).column(name), wanted.row, wanted.at)
+        return
+    start = 0
+    for batch in group.batches([name], _SLICE_ROWS):
+        low, high = np.searchsorted(wanted.row, [start, start + batch.num_rows]).tolist()
+        if low < high:
+            row, at = wanted.row[low:high] - start, wanted.at[low:high]
+            filled.put(wanted.first + low, batch.column(name), row, at)
+        start += batch.num_rows
 
 
 def _plain(schema: pa.Schema, column: HistoryColumn) -> bool:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from warehouse.engines.counting_sort import sort_by_code, sort_by_time
+from warehouse.engines.counting_sort import rises, sort_by_code
 from warehouse.engines.parts import Asked, Bools, Found, Int64s, Part
+from warehouse.engines.time_order import TimeOrder
 
 
 class NotRising(Exception):
@@ -33,10 +34,12 @@ class Matched:
     twins: Bools | None
 
 
-def by_time(asked: Asked) -> Asked:
+def by_time(asked: Asked, known: TimeOrder) -> Asked:
     """The spine rows in order of time."""
-    order = sort_by_time(asked.times)
-    return Asked(asked.rows, asked.at[order], asked.codes[order], asked.times[order], asked.keys)
+    if rises(asked.times):
+        return asked
+    order, times = known.sort(asked.times)
+    return Asked(asked.rows, asked.at[order], asked.codes[order], times, asked.keys)
 
 
 def match_within(spine: Asked, part: Part) -> Matched:
@@ -137,7 +140,7 @@ class RisingRows:
 
 def _rising(part: Part) -> Part:
     """The part's rows in order of their events."""
-    if (part.event[1:] >= part.event[:-1]).all():
+    if rises(part.event):
         return part
     sort = np.argsort(part.event, kind="stable")
     return Part(part.codes[sort], part.event[sort], part.position[sort])
