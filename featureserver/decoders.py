@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from featureserver.batch_reader import BatchReader
-from featureserver.row_reader import RowReader, Wanted
-from featureserver.rows import PLAIN, WITH_CREATED, layout_of
+from featureserver.row_reader import RowReader, Wanted, columns_of
+from featureserver.rows import PLAIN, WITH_CREATED, Layout, layout_of
 from registry.core.published import RowSchema
 from registry.kernel.errors import Corrupt
 
@@ -46,6 +46,14 @@ class Decoder:
         self._one = {layout.start: RowReader(layout, wanted).read for layout in layouts}
         self._many = {layout.start: BatchReader(layout, wanted).read for layout in layouts}
         self._empty = (None,) * len(wanted)
+        self._layouts = {layout.start: layout for layout in layouts}
+        self._wanted = wanted
+
+    def layout(self, start: bytes) -> tuple[Layout, list[int | None]] | None:
+        """The layout of rows that start so (3 bytes), and the column of each wanted feature, None
+        where they have none; None for a start that no row has."""
+        found = self._layouts.get(start)
+        return None if found is None else (found, columns_of(found, self._wanted))
 
     def decode(self, raw: Sequence[bytes | None]) -> Decoded:
         """Read rows in order; a row that cannot be read spoils itself alone."""

@@ -16,6 +16,7 @@ from featureserver.answer import OUTSIDE_MAX_AGE, Column
 from featureserver.instants import EARLIEST, LATEST, micros_of
 from featureserver.keys import escape
 from featureserver.plan import Plan, PlannedFeature
+from featureserver.rows_together import RowsTogether
 from registry.kernel.errors import Invalid, Refused
 from registry.kernel.types import NUMERIC
 
@@ -82,6 +83,11 @@ class OneRow:
         ]
         self._plain = not plan.transforms and not any(view.quarantined for view in plan.views)
         self._plain &= all(column.dtype in NUMERIC for column in plan.columns)
+        views = [view for view, (_, _, width) in enumerate(self._views) for _ in range(width)]
+        self._holders = plan.pick(views) if self._plain else ()
+        order = plan.pick(range(len(views))) if self._plain else ()
+        self._together = RowsTogether([view.decoder for view in plan.views], order)
+        self._youngest_limit = min((oldest for _, oldest, _ in self._views), default=FOREVER)
 
     def keys(self, entities: Mapping[str, Sequence[Any]]) -> list[bytes] | None:
         """The keys of one row in the order of the plan's views; None when these entities or this
@@ -107,6 +113,20 @@ class OneRow:
         """What `to_matrix` makes of these rows, one a view; None when one of them is stale or
         unreadable, which takes the features' policies."""
         now_micros = micros_of(now)
+        whole = None if None in found else self._together.read(found)  # type: ignore[arg-type]
+        if whole is not None and (oldest := min(whole[0])) >= now_micros - self._youngest_limit:
+            singles = [(event,) for event in whole[0]]
+            return Matrix(
+                np.array([whole[1]], np.float64),
+                self._names,
+                (now_micros - oldest) / 1e6,
+                0,
+                0,
+                tuple([singles[view] for view in self._holders]),
+            )
+        return self._one_by_one(found, now_micros)
+
+    def _one_by_one(self, found: Sequence[bytes | None], now_micros: int) -> Matrix | None:
         row: list[Any] = []
         events: list[tuple[int]] = []
         for (decode, oldest, width), raw in zip(self._views, found, strict=True):

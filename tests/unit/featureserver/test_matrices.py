@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from featureserver.instants import micros_of
 from featureserver.keys import key_space
 from featureserver.lookup import answer, ask
 from featureserver.matrix import one_row_of, to_matrix
 from featureserver.rows import pack
+from featureserver.rows_together import RowsTogether
 from featureserver.stores.memory import InMemoryOnlineStore
 from featureserver.testing import lookup_over
 from registry.kernel.errors import Invalid, Refused
@@ -35,11 +37,13 @@ VALUES = {
 @st.composite
 def rows(draw, of):
     """A row of a view as the store may have it: sound, with nulls, none at all, or cut short."""
-    columns = of.row_schema.columns
-    values = {name: draw(st.none() | VALUES[dtype]) for name, dtype in columns}
-    event = NOON - timedelta(seconds=draw(st.sampled_from([0, 60, 3600, 3601, 90_000])))
-    raw = pack(of.row_schema, values, event)
-    return draw(st.sampled_from([raw, raw, raw, None, raw[:-1], b""]))
+    gaps = draw(st.sampled_from([st.nothing(), st.nothing(), st.none()]))
+    values = {name: draw(gaps | VALUES[dtype]) for name, dtype in of.row_schema.columns}
+    ages = [0, 60, 60, 600, 600, 3600, 3601, 90_000, NOON.timestamp()]
+    event = NOON - timedelta(seconds=draw(st.sampled_from(ages)))
+    created = draw(st.sampled_from([None, None, event + timedelta(hours=1)]))
+    raw = pack(of.row_schema, values, event, created)
+    return draw(st.sampled_from([*[raw] * 8, None, raw[:-1], b""]))
 
 
 def by_the_long_way(plan, entities, found):
@@ -57,7 +61,7 @@ def same(one, other):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data(), st.permutations(REFS))
 def test_the_short_way_gives_what_the_long_way_gives_or_gives_way(data, refs):
     plan = lookup_over(published(*VIEWS), InMemoryOnlineStore()).plan(refs)
@@ -72,6 +76,17 @@ def test_the_short_way_gives_what_the_long_way_gives_or_gives_way(data, refs):
     short = one_row_of(plan).matrix(found, NOON)
     if short is not None:
         assert same(short, by_the_long_way(plan, entities, found))
+
+
+def test_sound_rows_of_all_views_are_read_together_in_any_order_and_others_are_not():
+    plan = lookup_over(published(*VIEWS), InMemoryOnlineStore()).plan(["driver:a", "place:x"])
+    reader = RowsTogether([planned.decoder for planned in plan.views], [1, 0])
+    driver = pack(DRIVER.row_schema, {"a": 1.5, "b": 2, "c": True, "d": 0.5}, NOON)
+    place = pack(PLACE.row_schema, {"x": -1.0, "y": 7}, NOON, NOON + timedelta(hours=1))
+    assert reader.read([driver, place]) == ((micros_of(NOON),) * 2, (-1.0, 1.5))
+    gap = pack(PLACE.row_schema, {"x": -1.0}, NOON)
+    assert reader.read([driver, gap]) is reader.read([driver[:-1], place]) is None
+    assert reader.read([b"", place]) is reader.read([b"\x07" + driver[1:], place]) is None
 
 
 @pytest.mark.parametrize("driver", [["a", "b"], [None], "a", [], [7]])
