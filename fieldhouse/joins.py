@@ -15,7 +15,7 @@ def command_ports() -> CommandPorts:
         sketches=lambda settings: _warehouse("open_sketches")(settings),
         computed=lambda settings: _warehouse("open_computed")(settings),
         examples=lambda settings: _warehouse("open_examples")(settings),
-        values=lambda settings: _warehouse("open_values")(settings),
+        values=lambda settings: load("warehouse.value_preview").LimitedPreview(settings),
         expectations=lambda settings: _warehouse("open_expectations")(settings),
     )
 

@@ -15,7 +15,13 @@ from registry.core.published import Published, PublishedView
 from registry.core.readers import Reader
 from registry.core.similarity.likeness import Answer, Keys
 from registry.core.state import FeatureRecord, NamespaceState, ServiceRecord
-from registry.core.value_diff import ValueDiff
+from registry.core.value_diff import (
+    ChangedComputed,
+    ChangedView,
+    ComputedSample,
+    ComputedValues,
+    ValuesSeen,
+)
 from registry.kernel.settings import Settings
 
 if TYPE_CHECKING:  # numpy is not for every server that starts
@@ -409,12 +415,31 @@ class TableReader(Protocol):
     def __call__(self, settings: Settings) -> Mapping[str, frozenset[str]] | None: ...
 
 
-class ValueComparer(Protocol):
-    """Compares what two definitions of one view give on a sample; `warehouse` implements it."""
+class ValuePreview(Protocol):
+    """Looks at the values that a plan changes, before anything is applied; `warehouse` implements
+    it. Whatever takes longer than it may is stopped, and what was found until then is given."""
 
-    def __call__(
-        self, old: PublishedView, new: PublishedView, features: Sequence[str]
-    ) -> Sequence[ValueDiff]: ...
+    def look(
+        self, changed: Sequence[ChangedView], expected: Sequence[PublishedView], seconds: float
+    ) -> ValuesSeen:
+        """Stored views before and after, and what a sample of `expected` does not meet."""
+        ...
+
+    def sample(
+        self, changed: Sequence[ChangedComputed], seconds: float
+    ) -> tuple[Sequence[ComputedSample], Mapping[str, str]]:
+        """(inputs to compare the codes of on-demand views on, why others have none, by name)."""
+        ...
+
+    def run(self, samples: Sequence[ComputedSample], seconds: float) -> Sequence[ComputedValues]:
+        """Run both codes on each sample. Nobody has reviewed them: only where no secret is."""
+        ...
+
+    def differences(
+        self, samples: Sequence[ComputedSample], values: Sequence[ComputedValues]
+    ) -> ValuesSeen:
+        """What the codes' values say, which are the word of whoever wrote them."""
+        ...
 
 
 class SampleChecker(Protocol):
@@ -431,7 +456,7 @@ class CommandPorts:
 
     tables: TableReader | None = None
     samples: Callable[[Settings], SampleReader] | None = None
-    values: Callable[[Settings], ValueComparer] | None = None
+    values: Callable[[Settings], ValuePreview] | None = None
     expectations: Callable[[Settings], SampleChecker] | None = None
     sketches: Callable[[Settings], SketchMaker] | None = None
     computed: Callable[[Settings], ComputedSketchMaker] | None = None

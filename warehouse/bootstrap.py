@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
+from registry.kernel.arrow_memory import prefer_jemalloc
 from registry.kernel.settings import Settings
-from registry.ports import ExampleReader, SampleChecker, SampleReader, ValueComparer
+from registry.ports import ExampleReader, SampleChecker, SampleReader
 from registry.settings import HOME, clock_of
 from warehouse.catalog import read_catalog
 from warehouse.computed_sketches import ComputedSketcher
@@ -22,7 +22,6 @@ from warehouse.evaluated import EvaluatedQueries
 from warehouse.example_values import ExampleSketcher
 from warehouse.samples import NewestValues
 from warehouse.settings import EVALUATED_BYTES, MEMORY_LIMIT, THREADS, TIME_ZONE
-from warehouse.value_diffs import SampledValues
 from warehouse.value_sketches import ValueSketcher
 
 # What queries may read of project.home: the registry and the keys in it are nobody's data.
@@ -35,7 +34,7 @@ def open_engine(settings: Settings, tables: Mapping[str, Path] | None = None) ->
     It reads those folders and Fieldhouse's own, nothing else, and writes only spilled data (under
     `project.home`). Raises `Invalid` for a setting that DuckDB does not take.
     """
-    _choose_memory()
+    prefer_jemalloc()
     home = settings.path(HOME)
     catalog = read_catalog(settings)
     catalog = replace(catalog, named={**catalog.named, **(tables or {})})
@@ -75,26 +74,11 @@ def open_samples(settings: Settings) -> SampleReader:
     return NewestValues(open_engine(settings), clock_of(settings))
 
 
-def open_values(settings: Settings) -> ValueComparer:
-    """What compares the values of two definitions of a view."""
-    return SampledValues(open_engine(settings), clock_of(settings))
-
-
 def open_expectations(settings: Settings) -> SampleChecker:
     """What runs a view's expectations on a sample."""
     from warehouse.sample_quality import SampledExpectations  # Great Expectations takes seconds
 
     return SampledExpectations(open_engine(settings), clock_of(settings))
-
-
-def _choose_memory() -> None:
-    """Let Arrow use jemalloc, unless its user says otherwise: it keeps what many short reads take
-    and give back, where mimalloc asks the system again. Joins take a sixth less time so."""
-    if (
-        "ARROW_DEFAULT_MEMORY_POOL" not in os.environ
-        and "jemalloc" in pa.supported_memory_backends()
-    ):
-        pa.set_memory_pool(pa.jemalloc_memory_pool())
 
 
 def _limit(connection: duckdb.DuckDBPyConnection, settings: Settings, home: Path) -> None:

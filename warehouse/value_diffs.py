@@ -1,65 +1,26 @@
-"""Compares what two definitions of a view give for the same keys and times. Judges nothing.
+"""Compares two columns of values of the same keys and times. Judges nothing, reads nothing."""
 
-Cost is bounded by the sample: the same few hundred keys each time (those of the smallest hashes) at
-a few instants. What the engine must read to answer is the source's own size.
-"""
-
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from registry.core.published import PublishedView
 from registry.core.value_diff import ValueDiff, ValuePair
-from registry.kernel.clock import Clock
-from warehouse.engines.port import Engine
-from warehouse.samples import NewestValues
 
-AT = "__at"
 BUCKETS = 12
-AGES = (timedelta(0), timedelta(days=1), timedelta(days=7))
 _CLOSE = 1e-9  # parallel sums differ in their last bits
 
 
-@dataclass(frozen=True, slots=True)
-class SampledValues:
-    """A `registry.ports.ValueComparer` over an engine, as of the clock's now and before it."""
-
-    engine: Engine
-    clock: Clock
-    keys: int = 200
-    examples: int = 5
-
-    def __call__(
-        self, old: PublishedView, new: PublishedView, features: Sequence[str]
-    ) -> Sequence[ValueDiff]:
-        """One diff a feature. Both views have the same join keys; raises what the engine does."""
-        spine = self._spine(old)
-        before = self.engine.as_of(spine, AT, old, features)
-        after = self.engine.as_of(spine, AT, new, features)
-        return [
-            _diff(f"{old.name}:{name}", spine, before[name], after[name], self.examples)
-            for name in features
-        ]
-
-    def _spine(self, view: PublishedView) -> pa.Table:
-        """Each sampled key at each instant."""
-        names = [key.name for key in view.join_keys]
-        keys = NewestValues(self.engine, self.clock)(view, self.keys).select(names)
-        parts = []
-        for age in AGES:
-            at = pa.array([self.clock() - age] * keys.num_rows, pa.timestamp("us", "UTC"))
-            parts.append(keys.append_column(AT, at))
-        return pa.concat_tables(parts)
-
-
-def _diff(
-    feature: str, spine: pa.Table, before: pa.ChunkedArray, after: pa.ChunkedArray, most: int
+def diff_values(
+    feature: str,
+    keys: Sequence[str],
+    at: Sequence[datetime],
+    old: Sequence[Any],
+    new: Sequence[Any],
+    examples: int = 5,
 ) -> ValueDiff:
-    old, new = before.to_pylist(), after.to_pylist()
+    """What `feature` was and is at each key and instant; all four are equally long."""
     moved = [i for i, (a, b) in enumerate(zip(old, new, strict=True)) if not _same(a, b)]
     moved.sort(key=lambda i: -_distance(old[i], new[i]))
     numeric = all(isinstance(v, (int, float)) for v in (*old, *new) if v is not None)
@@ -69,11 +30,13 @@ def _diff(
         feature=feature,
         rows=len(old),
         changed=len(moved),
-        old_nulls=old.count(None),
-        new_nulls=new.count(None),
+        old_nulls=sum(value is None for value in old),
+        new_nulls=sum(value is None for value in new),
         shift=shift,
         buckets=buckets,
-        examples=tuple(_pairs(spine, old, new, moved[:most])),
+        examples=tuple(
+            ValuePair(keys[i], at[i], _text(old[i]), _text(new[i])) for i in moved[:examples]
+        ),
     )
 
 
@@ -121,12 +84,6 @@ def _of_others(old: list[Any], new: list[Any]) -> tuple[float, tuple[tuple[str, 
     )
     top = values[:BUCKETS]
     return shift / 2, tuple((v, left.count(v), right.count(v)) for v in top)
-
-
-def _pairs(spine: pa.Table, old: list[Any], new: list[Any], rows: list[int]) -> Iterator[ValuePair]:
-    for row, place in zip(spine.take(pa.array(rows, pa.int64())).to_pylist(), rows, strict=True):
-        at = row.pop(AT)
-        yield ValuePair(", ".join(map(str, row.values())), at, _text(old[place]), _text(new[place]))
 
 
 def _text(value: Any) -> str:

@@ -16,6 +16,7 @@ from registry.adapters.birthplaces import Birthplaces
 from registry.adapters.definition_import import import_files, module_objects
 from registry.adapters.feast_border import Border, Translation, translate
 from registry.adapters.import_guard import ImportGuard
+from registry.adapters.limited_process import limit_memory
 from registry.adapters.repository_cache import LoadResult, encode
 from registry.adapters.repository_files import module_name, python_files
 
@@ -59,16 +60,6 @@ def run_files(
     names = {module.__file__: module.__name__ for module in modules}
     border = Border(namespace, places, sources, lambda view: _module_of(view, names))
     return list(module_objects(modules)), guard, border
-
-
-def limit_memory(megabytes: int) -> None:
-    """No more address space than this for the process, where the system can hold it to that."""
-    try:
-        import resource
-    except ImportError:
-        return
-    size = megabytes * 1024 * 1024
-    resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 
 def _watched_classes() -> list[type]:

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from registry.adapters.feast_runner import LEAVE, limit_memory, run_files
+from registry.adapters.feast_runner import LEAVE, run_files
 from registry.adapters.feast_sync import SyncResult
+from registry.adapters.limited_process import limit_memory
 from registry.core.definitions import NOWHERE
 from registry.core.findings import Finding
 

@@ -51,6 +51,16 @@ def run_limited(arguments: Sequence[str], *, folder: Path, seconds: float) -> Ou
         return Outcome(code, _tail(err.fileno()))
 
 
+def limit_memory(megabytes: int) -> None:
+    """No more address space than this for the process, where the system can hold it to that."""
+    try:
+        import resource
+    except ImportError:
+        return
+    size = megabytes * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
 def _environment(home: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     rooms = str(Path(registry.__file__).resolve().parent.parent)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from registry.core.findings import Finding
     from registry.ports import SampleChecker
 
-FORMATS = ("text", "json", "markdown", "sarif")
+FORMATS = ("text", "json", "markdown", "sarif", "code-quality")
 
 
 @click.command()
@@ -116,6 +116,7 @@ def show_report(
 
     `root` is the definitions' folder, as paths in the project begin.
     """
+    from registry.reports.code_quality import code_quality
     from registry.reports.markdown import report_markdown
     from registry.reports.sarif import sarif
 
@@ -123,6 +124,8 @@ def show_report(
         Output(as_json=True).data(_document(planned, findings))
     elif shape == "sarif":
         Output(as_json=True).data(sarif(findings, root))
+    elif shape == "code-quality":
+        Output(as_json=True).data(code_quality(findings, root))
     elif shape == "markdown":
         out.data(None, report_markdown(planned or _no_plan(), findings))
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from registry.cli.comment import comment
+from registry.cli.computed import compute, sample
 from registry.cli.session import token_option
 from registry.kernel.output import Output, with_output
 
@@ -22,9 +23,11 @@ _FILE = click.Path(path_type=Path)
 
 @click.group(name="pr")
 def pr() -> None:
-    """Take a pull request through review: definitions, record, comment, apply."""
+    """Take a pull request through review: definitions, sample, compute, record, comment, apply."""
 
 
+pr.add_command(sample)
+pr.add_command(compute)
 pr.add_command(comment)
 
 

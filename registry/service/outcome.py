@@ -8,7 +8,7 @@ from registry.core.borrowing import NOTHING_ELSEWHERE, Elsewhere
 from registry.core.changes import Plan
 from registry.core.compiled import Compiled
 from registry.core.publish import publish
-from registry.core.published import Published, PublishedView
+from registry.core.published import Published, PublishedOnDemand, PublishedView
 from registry.core.state import NamespaceState
 from registry.kernel.errors import FieldhouseError
 from registry.ports import SampleChecker
@@ -46,6 +46,12 @@ def touched_views(planned: Plan, after: Published) -> Iterator[PublishedView]:
 def newest_line(published: Published, name: str) -> PublishedView | None:
     """The line of a view that was opened last."""
     lines = [view for view in published.views.values() if view.name == name]
+    return max(lines, key=lambda view: view.line, default=None)
+
+
+def newest_computed(published: Published, name: str) -> PublishedOnDemand | None:
+    """The line of an on-demand view that was opened last."""
+    lines = [view for view in published.on_demand.values() if view.name == name]
     return max(lines, key=lambda view: view.line, default=None)
 
 

@@ -1,26 +1,33 @@
 """What a plan would publish, beside what is published: for comparing values before anything is
 applied. Changes nothing."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from threading import Thread
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from registry.core.changes import Change
 from registry.core.compiled import Compiled, service_refs
 from registry.core.proposals import Proposal
-from registry.core.published import Published, PublishedView
-from registry.core.value_diff import ValueDiff
-from registry.kernel.errors import FieldhouseError
-from registry.ports import SampleChecker, Transaction, ValueComparer
+from registry.core.published import Published, PublishedOnDemand, PublishedView
+from registry.core.value_diff import (
+    ChangedComputed,
+    ChangedView,
+    ComputedSample,
+    ComputedValues,
+    ValuesSeen,
+)
+from registry.kernel.errors import FieldhouseError, Refused
+from registry.ports import Transaction, ValuePreview
 from registry.service.check import Checked, check, check_against
 from registry.service.context import Context
-from registry.service.outcome import before_and_after, newest_line, touched_views
+from registry.service.outcome import (
+    before_and_after,
+    newest_computed,
+    newest_line,
+    touched_views,
+)
 from registry.service.propose import Standing, standing
 from registry.service.publishing import elsewhere
 from registry.service.questions import findings_now, still_asked
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,89 +70,100 @@ def _with_kept(
     return replace(checked, findings=findings_now(context, transaction, findings))
 
 
-def value_diffs(
-    seen: Preview, compare: ValueComparer, seconds: float
-) -> tuple[tuple[ValueDiff, ...], tuple[str, ...]]:
-    """(diffs of stored features whose meaning changes, why others have none).
-
-    All comparisons together get that many seconds.
-    """
-
-    def work() -> tuple[list[ValueDiff], list[str]]:
-        diffs: list[ValueDiff] = []
-        notes: list[str] = []
-        for old, new, names in _changed_views(seen):
-            if old.join_keys != new.join_keys:
-                notes.append(f"values of {new.name} are not compared: its join keys change")
-                continue
-            try:
-                diffs += compare(old, new, names)
-            except FieldhouseError as error:
-                notes.append(f"values of {new.name} are not compared: {error.asked}")
-        return diffs, notes
-
-    done = _within(seconds, work)
-    if done is None:
-        return (), (f"values are not compared: it took longer than {seconds:g} s",)
-    return tuple(done[0]), tuple(done[1])
+def changed_views(seen: Preview) -> tuple[tuple[ChangedView, ...], tuple[str, ...]]:
+    """(stored views with features that mean something else, why others are not compared)."""
+    found: list[ChangedView] = []
+    notes: list[str] = []
+    for name, features in _changed(seen).items():
+        old, new = newest_line(seen.before, name), newest_line(seen.after, name)
+        if old is None or new is None:
+            continue
+        both = tuple(f for f in features if old.feature(f) and new.feature(f))
+        if both and old.join_keys != new.join_keys:
+            notes.append(f"values of {name} are not compared: its join keys change")
+        elif both:
+            found.append(ChangedView(old, new, both))
+    return tuple(found), tuple(notes)
 
 
-def broken_expectations(
-    seen: Preview, check: SampleChecker, seconds: float
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(expectations of new and changed views that a sample does not meet, why some were not
-    tried)."""
-
-    def work() -> tuple[list[str], list[str]]:
-        broken: list[str] = []
-        notes: list[str] = []
-        for view in touched_views(seen.checked.plan, seen.after):
-            try:
-                broken += [f"{view.name}: {sentence}" for sentence in check(view)]
-            except FieldhouseError as error:
-                notes.append(f"expectations of {view.name} are not tried: {error.asked}")
-        return broken, notes
-
-    done = _within(seconds, work)
-    if done is None:
-        return (), (f"expectations are not tried: it took longer than {seconds:g} s",)
-    return tuple(done[0]), tuple(done[1])
+def expected_views(seen: Preview) -> tuple[PublishedView, ...]:
+    """New and changed views whose expectations a sample can try."""
+    return tuple(touched_views(seen.checked.plan, seen.after))
 
 
-def _changed_views(seen: Preview) -> Iterator[tuple[PublishedView, PublishedView, Sequence[str]]]:
-    """(the newest line before, the one after, its features that mean something else)."""
+def changed_computed(seen: Preview) -> tuple[tuple[ChangedComputed, ...], tuple[str, ...]]:
+    """(on-demand views with features that mean something else, why others are not compared)."""
+    found: list[ChangedComputed] = []
+    notes: list[str] = []
+    for name, features in _changed(seen).items():
+        old, new = newest_computed(seen.before, name), newest_computed(seen.after, name)
+        if old is None or new is None:
+            continue
+        both = tuple(f for f in features if _has(old, f) and _has(new, f))
+        try:
+            inputs = _inputs(seen.before, old), _inputs(seen.after, new)
+        except FieldhouseError as error:
+            notes.append(f"values of {name} are not compared: {error.asked}")
+            continue
+        if both:
+            found.append(ChangedComputed(old, new, both, *inputs))
+    return tuple(found), tuple(notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What was computed elsewhere for on-demand views, and why some views were left out."""
+
+    samples: Sequence[ComputedSample] = ()
+    values: Sequence[ComputedValues] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+def values_seen(seen: Preview, look: ValuePreview, seconds: float, given: Computed) -> ValuesSeen:
+    """All that can be said of the values that the plan changes; stored ones are read now, for so
+    many seconds."""
+    changed, why = changed_views(seen)
+    stored = look.look(changed, expected_views(seen), seconds)
+    computed, why_not = changed_computed(seen)
+    codes = {(c.old, c.new) for c in computed}
+    sampled = [s for s in given.samples if (s.old, s.new) in codes]
+    found = look.differences(sampled, given.values)
+    missing = {c.new.name for c in computed} - {s.new.name for s in sampled}
+    unrun = [
+        f"values of {name} are not compared: {given.left_out.get(name, 'its code was not run')}"
+        for name in sorted(missing)
+    ]
+    return ValuesSeen(
+        (*stored.diffs, *found.diffs),
+        stored.broken,
+        (*why, *stored.notes, *why_not, *found.notes, *unrun),
+    )
+
+
+def _changed(seen: Preview) -> dict[str, list[str]]:
+    """Features that mean something else by the name of their view."""
     names: dict[str, list[str]] = {}
     for change in seen.checked.plan.changes:
         if _changes_values(change):
             view, _, feature = change.name.partition(":")
             names.setdefault(view, []).append(feature)
-    for view, features in names.items():
-        old, new = newest_line(seen.before, view), newest_line(seen.after, view)
-        if old is None or new is None:
-            continue
-        both = [f for f in features if old.feature(f) and new.feature(f)]
-        if both:
-            yield old, new, both
+    return names
+
+
+def _has(view: PublishedOnDemand, name: str) -> bool:
+    return any(feature.name == name for feature in view.features)
+
+
+def _inputs(published: Published, view: PublishedOnDemand) -> dict[str, PublishedView]:
+    """The stored view that holds each input. Raises `Refused` for one that is computed itself."""
+    found = {}
+    for text in view.inputs:
+        pin = published.resolve(text)
+        if pin.on_demand:
+            raise Refused(f"its input {text} is computed itself")
+        found[text] = published.view(pin.view)
+    return found
 
 
 def _changes_values(change: Change) -> bool:
     return (change.object, change.action, change.aspect) == ("feature", "change", "meaning")
-
-
-def _within(seconds: float, work: Callable[[], T]) -> T | None:
-    """What the work gives, or None when it is not done in time; it is then left to itself."""
-    given: list[T] = []
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            given.append(work())
-        except BaseException as error:
-            failed.append(error)
-
-    thread = Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if failed:
-        raise failed[0]
-    return given[0] if given else None

@@ -10,7 +10,12 @@ import yaml  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / ".github" / "workflows"
-TRUSTED = [("features.yml", "apply"), ("features-review.yml", "review")]
+TRUSTED = [
+    ("features.yml", "apply"),
+    ("features-review.yml", "sample"),
+    ("features-review.yml", "review"),
+]
+UNTRUSTED = [("features.yml", "read"), ("features-review.yml", "compute")]
 SAID_BY_OTHERS = re.compile(r"\$\{\{[^}]*(github\.event|github\.head_ref|inputs)[^}]*\}\}")
 
 
@@ -30,8 +35,11 @@ def steps() -> Iterator[tuple[str, dict[str, Any]]]:
             yield from ((f"{file.name}:{name}", step) for step in made["steps"])
 
 
-def test_the_job_that_runs_definitions_has_no_secret_and_writes_nothing() -> None:
-    made = job("features.yml", "read")
+@pytest.mark.parametrize(("file", "name"), UNTRUSTED)
+def test_a_job_that_runs_what_is_proposed_has_no_secret_and_writes_nothing(
+    file: str, name: str
+) -> None:
+    made = job(file, name)
     assert made["permissions"] == {"contents": "read"}
     assert "environment" not in made
     text = yaml.safe_dump(made)
@@ -40,9 +48,18 @@ def test_the_job_that_runs_definitions_has_no_secret_and_writes_nothing() -> Non
     assert "GITHUB_TOKEN" not in text
 
 
-def test_the_job_that_runs_definitions_does_so_through_the_script() -> None:
-    runs = [step["run"] for step in job("features.yml", "read")["steps"] if "run" in step]
-    assert any("deploy/pull-request.sh read" in run for run in runs)
+@pytest.mark.parametrize(("file", "name"), UNTRUSTED)
+def test_it_does_so_through_the_script_which_empties_the_environment(file: str, name: str) -> None:
+    runs = [step["run"] for step in job(file, name)["steps"] if "run" in step]
+    assert any(f"deploy/pull-request.sh {name}" in run for run in runs)
+    script = (ROOT / "deploy" / "pull-request.sh").read_text()
+    assert len(re.findall(r"^  env -i ", script, re.MULTILINE)) == len(UNTRUSTED)
+
+
+def test_values_are_given_to_code_of_this_repositorys_branches_alone() -> None:
+    condition = job("features-review.yml", "sample")["if"]
+    assert "head_repository.full_name == github.repository" in condition
+    assert job("features-review.yml", "compute")["needs"] == "sample"
 
 
 @pytest.mark.parametrize("file", ["features.yml", "features-review.yml"])

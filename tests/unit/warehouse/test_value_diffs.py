@@ -9,7 +9,7 @@ from registry.kernel.clock import FixedClock
 from registry.testing import feature, view
 from tests.warehouses import duckdb_engine, hour, memory_engine, source
 from warehouse.sample_quality import SampledExpectations
-from warehouse.value_diffs import SampledValues
+from warehouse.sampled_values import SampledValues
 
 NOW = FixedClock(hour(24 * 10))
 COUNT = 40
@@ -75,6 +75,7 @@ def test_a_histogram_is_one_line() -> None:
     assert bars(()) == ""
 
 
+@pytest.mark.slow  # Great Expectations takes seconds to load
 def test_expectations_that_a_sample_does_not_meet_are_told(tmp_path: Path) -> None:
     held = Expectation("expect_column_values_to_not_be_null", '{"column":"x"}')
     broken = Expectation(
