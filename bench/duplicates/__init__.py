@@ -4,7 +4,7 @@
 (0.1: a tenth of each family), `BENCH_FOLDER` (where to play; kept between runs, so that what
 queries gave is not computed again), `BENCH_MINUTES` (begin no further batch after so many) and
 `BENCH_RESUME` (any text: keep the answers that there are), `BENCH_PROCESSES` (checks at a time;
-as many as cores), `BENCH_VERIEQL` (see `public.py`).
+as many as cores), `BENCH_VERIEQL` and `BENCH_SQLSOLVER` (see `public.py`).
 """
 
 import os

@@ -20,6 +20,9 @@ from bench.duplicates.style import PLAIN, Inapplicable, Style
 from bench.duplicates.vocabulary import TEXT
 
 A_FAMILY: Final = {"duplicate": 13, "near": 20}
+# More of those of which most turn out to have no nulls to fill.
+FILLED: Final = frozenset({"zero_for_null", "sentinel_for_null", "minus_one_for_null"})
+A_FILLED: Final = 60
 PYTHON: Final = frozenset({"python", "pandas", "scaled_in_python", "python_loop", "pandas_scaled"})
 PANDAS: Final = frozenset({"pandas", "pandas_scaled"})
 
@@ -179,7 +182,8 @@ def _near(known: Sequence[Known]) -> Iterator[CaseView]:
             for k in known for _, item in k.features()
             for change in changes(family, k.view, item)
         ]  # fmt: skip
-        for k, item, change in _spread(options, A_FAMILY["near"], chance):
+        wanted = A_FILLED if family in FILLED else A_FAMILY["near"]
+        for k, item, change in _spread(options, wanted, chance):
             plain = item_name(k.view, item)
             style = Style(frozenset(), {plain: change.wrap}, change.later)
             yield _copied(k, item, family, style, _new_name(plain, chance), change)

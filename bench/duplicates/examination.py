@@ -11,12 +11,12 @@ from typing import Any, Final
 from bench.duplicates.ablation import without_each_tier
 from bench.duplicates.answers import Answer
 from bench.duplicates.baselines import compare_baselines, pairing
-from bench.duplicates.examine import Examined, Examiner
+from bench.duplicates.examine import Examined, Examiner, code
 from bench.duplicates.families import DEVELOPMENT, HELD_OUT, held_out
 from bench.duplicates.labels import Corpus, corpus_values, make_corpus
 from bench.duplicates.metrics import by_family, precision_recall, summary
 from bench.duplicates.project import ROOT, Project, make_project
-from bench.duplicates.public import examine_public, public_folder
+from bench.duplicates.public import examine_public
 from bench.duplicates.repository import known_repository
 from bench.duplicates.scoring import calibration, reliability_svg, score
 from bench.duplicates.searching import recall_at_5
@@ -54,7 +54,7 @@ def run_examination(environ: Mapping[str, str]) -> dict[str, Any]:
         pairing(corpus.known, corpus.views), corpus_values(project, corpus)
     )
     clock.lap("baselines")
-    facts["public"] = _public(folder)
+    facts["public"] = examine_public(environ, folder / "public", processes)
     clock.lap("public pairs")
     return {"seconds": clock.laps, **facts}
 
@@ -84,12 +84,16 @@ def open_project(folder: Path) -> Project:
 
 
 def register(project: Project, corpus: Corpus) -> None:
-    """Take the registered views through review, and sketch them; nothing where that was done."""
+    """Take the registered views through review, and sketch them; nothing where the code that there
+    is now has done so."""
     done = project.folder / "registered"
-    if not done.exists():
-        shutil.rmtree(project.folder / "known", ignore_errors=True)
-        project.land(known_repository(project.folder / "known", corpus.known))
-        done.touch()
+    state = f"{code('registry')} {code('warehouse')} {corpus.digest}"
+    if done.exists() and done.read_text() == state:
+        return
+    project.forget_registry()
+    shutil.rmtree(project.folder / "known", ignore_errors=True)
+    project.land(known_repository(project.folder / "known", corpus.known))
+    done.write_text(state)
 
 
 def judged(answers: Sequence[Answer]) -> dict[str, Any]:
@@ -104,14 +108,6 @@ def judged(answers: Sequence[Answer]) -> dict[str, Any]:
     facts["calibration"] = calibration(answers)
     facts["wrong"] = [a.facts() for a in answers if a.wrong]
     return facts
-
-
-def _public(folder: Path) -> dict[str, Any] | None:
-    public = public_folder()
-    if public is None:
-        return None
-    shutil.rmtree(folder / "public", ignore_errors=True)
-    return examine_public(public, folder / "public")
 
 
 def _described(corpus: Corpus, examined: Examined) -> dict[str, Any]:

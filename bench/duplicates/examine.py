@@ -103,13 +103,14 @@ class Examiner:
         start = time.perf_counter()
         findings = self.project.check(folder)
         return {
-            "commit": commit(),
+            "commit": code(),
             "seconds": round(time.perf_counter() - start, 2),
             "findings": [finding for finding in findings if telling(finding)],
         }
 
 
-def commit() -> str:
-    """The commit that is examined; empty where there is no repository."""
-    asked = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+def code(folder: str = "") -> str:
+    """The commit that is examined, or the digest of one folder of it; empty where there is none."""
+    named = f"HEAD:{folder}" if folder else "HEAD"
+    asked = ["git", "-C", str(ROOT), "rev-parse", "--short", named]
     return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()

@@ -53,7 +53,7 @@ DUPLICATES: Final[dict[str, str]] = {
     "having_for_where": HELD_OUT,
     "window_for_group": HELD_OUT,
     "two_levels": HELD_OUT,
-    "correlated": HELD_OUT,
+    "correlated_subquery": HELD_OUT,
     "lateral_alias": HELD_OUT,
     "python_loop": HELD_OUT,
 }

@@ -10,7 +10,7 @@ from bench.duplicates.style import Inapplicable
 def grouped(reading: Reading) -> str:
     """One SELECT, or what a style makes of it."""
     style, rows = reading.style, reading.view.horizon == "row"
-    if style.has("correlated"):
+    if style.has("correlated_subquery"):
         return _correlated(reading)
     if style.has("two_levels"):
         return _two_levels(reading)

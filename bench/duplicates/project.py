@@ -81,6 +81,14 @@ class Project:
         findings: list[dict[str, Any]] = document["findings"]
         return findings
 
+    def forget_registry(self) -> None:
+        """Begin anew; what queries gave is kept."""
+        home = self.folder / ".fieldhouse"
+        for file in home.glob("registry.db*"):
+            file.unlink()
+        for name in ("audit", "keys"):
+            shutil.rmtree(home / name, ignore_errors=True)
+
     def land(self, repository: Path) -> None:
         """Take definitions through review into the registry, and sketch them."""
         admin = self.run("token", "create", "root", "--role", "admin").strip()

@@ -1,31 +1,28 @@
-"""Pairs of queries that nobody here made, with what others proved of them: VeriEQL's results.
+"""Pairs of queries that nobody here made, through `fieldhouse check`: definitions alone, no data.
 
-Reads the files `calcite.out` and `literature.out` of github.com/VeriEQL/VeriEQL (experiments of
-2023-03-27), which carry pairs from Apache Calcite's rewriting tests and from the literature, each
-with the states that a verifier reached: NEQ comes with a counterexample, EQU holds up to a bound.
-That repository states no licence, so nothing of it is kept here; name the folder that holds the
-files in `BENCH_VERIEQL`.
-
-Only definitions are compared: there are no data. One namespace registers the first query of each
-pair, another proposes the second, through `fieldhouse check`. A query has no key and no time, so
-each is wrapped with constant ones, and every output column is a feature.
+One namespace registers the first query of each pair, another proposes the second. A query has no
+key and no time, so each is wrapped with constant ones, and every output column is a feature.
+`BENCH_VERIEQL` and `BENCH_SQLSOLVER` name the folders that hold the corpora, see `verieql.py` and
+`sqlsolver.py`.
 """
 
-import json
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
-
+from bench.duplicates.answers import DEFINITION
 from bench.duplicates.metrics import Rate
-from bench.duplicates.project import KNOWN, VALUES, Project
+from bench.duplicates.pairs import Pair, in_checks, same_text
+from bench.duplicates.project import KNOWN, VALUES, CommandFailed, Project
 from bench.duplicates.repository import write_views
+from bench.duplicates.sqlsolver import DATA, read_sqlsolver
+from bench.duplicates.verieql import FILES, read_verieql
 
-VARIABLE: Final = "BENCH_VERIEQL"
+A_CHECK: Final = 40
 _TOML: Final = f"""[project]
 namespace = "{KNOWN}"
 [clock]
@@ -33,122 +30,114 @@ instant = "2023-03-27T00:00:00Z"
 [feast]
 sync = false
 """
-# The pairs repeat one another, and some say less than we ask of features: all are registered.
+# Columns of one query may be one and the same, and some queries say less than we ask of features.
 _LENIENT: Final = """[rules]
 duplicate-definition = "off"
 query-order-dependent = "off"
 """
-FILES: Final = ("calcite.out", "literature.out")
-_NAME = re.compile(r"^[A-Za-z_]\w*$")
 _REF = re.compile(r"\b([A-Za-z0-9_-]+)/([A-Za-z0-9_]+):[A-Za-z0-9_]+@\d+")
 
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two queries over one schema, `equal` or proven not to be; wrapped, with their columns."""
-
-    name: str
-    equal: bool
-    left: str
-    right: str
-    columns: int
+Told = Mapping[tuple[str, str], set[str]]
+Read = Callable[[Path], tuple[list[Pair], Counter[str]]]
+CORPORA: Final[Mapping[str, tuple[str, str, Read]]] = {
+    "VeriEQL": ("BENCH_VERIEQL", FILES[0], read_verieql),
+    "SQLSolver": ("BENCH_SQLSOLVER", DATA, read_sqlsolver),
+}
 
 
-def read_pairs(folder: Path) -> tuple[list[Pair], dict[str, int]]:
-    """The pairs that DuckDB understands, and how many were left out, by reason."""
-    found: list[Pair] = []
-    out: dict[str, int] = {}
-    for file in FILES:
-        for line in (folder / file).read_text().splitlines():
-            made = _pair(file.removesuffix(".out"), json.loads(line))
-            if isinstance(made, Pair):
-                found.append(made)
+def examine_public(environ: Mapping[str, str], scratch: Path, processes: int) -> dict[str, Any]:
+    """What the definitions say of the pairs of each corpus that is at hand."""
+    facts: dict[str, Any] = {}
+    for name, (variable, holds, read) in CORPORA.items():
+        folder = Path(environ.get(variable) or "/nowhere")
+        if (folder / holds).exists():
+            pairs, left_out = read(folder)
+            facts[name] = {"left out": dict(left_out), **_examine(pairs, scratch / name, processes)}
+    return facts
+
+
+def _examine(pairs: Sequence[Pair], scratch: Path, processes: int) -> dict[str, Any]:
+    """Recall on equal ones, and false refusals; of each source too (`calcite_7` is calcite's)."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    groups = in_checks(pairs, A_CHECK)
+    folders = [scratch / f"{number:02d}" for number in range(len(groups))]
+    told: dict[tuple[str, str], set[str]] = {}
+    failed: list[str] = []
+    with ThreadPoolExecutor(processes) as pool:
+        for group, found in zip(groups, pool.map(_ask, groups, folders), strict=True):
+            if found is None:
+                failed += [pair.name for pair in group]
             else:
-                out[made] = out.get(made, 0) + 1
-    return found, out
-
-
-def _pair(source: str, record: Mapping[str, Any]) -> Pair | str:
-    states = set(record["states"] or ())
-    if not states & {"EQU", "NEQ"}:
-        return "the verifier gave no answer"
-    with duckdb.connect(":memory:") as connection:
-        for table, columns in record["schema"].items():
-            listed = ", ".join(f'"{name}" {kind or "INT"}' for name, kind in columns.items())
-            connection.execute(f'CREATE TABLE "{table}" ({listed})')
-        try:
-            names = [
-                [row[0] for row in connection.sql(f"DESCRIBE ({query})").fetchall()]
-                for query in record["pair"]
-            ]
-        except duckdb.Error:
-            return "DuckDB does not take it"
-    if len(names[0]) != len(names[1]):
-        return "another number of columns"
-    left, right = (_wrapped(q, n) for q, n in zip(record["pair"], names, strict=True))
-    return Pair(f"{source}_{record['index']}", "NEQ" not in states, left, right, len(names[0]))
-
-
-def _wrapped(query: str, names: Sequence[str]) -> str:
-    """With a key and a time, and the columns under plain names."""
-    plain = len(set(names)) == len(names) and all(map(_NAME.match, names))
-    columns = names if plain else [f"c{n}" for n in range(len(names))]
-    alias = "" if plain else f"({', '.join(columns)})"
-    listed = ", ".join(f"t.{column} AS f{n}" for n, column in enumerate(columns))
-    time = "TIMESTAMPTZ '2020-01-01 00:00:00+00' AS known_at"
-    return f"SELECT 'one' AS carrier, {time}, {listed} FROM ({query}) AS t{alias}"
-
-
-def examine_public(folder: Path, scratch: Path) -> dict[str, Any]:
-    """What the definitions alone say of the pairs; recall on equal ones, and false refusals."""
-    pairs, left_out = read_pairs(folder)
-    project = _empty_project(scratch)
-    project.land(_repository(scratch / "known", pairs, "left"))
-    (scratch / "fieldhouse.toml").write_text(_TOML)
-    proposed = _repository(scratch / "proposed", pairs, "right")
-    findings = project.check(proposed, {VALUES: "false"})
-    told = dict(_told(findings))
-    equal, unequal = ([p for p in pairs if p.equal is side] for side in (True, False))
+                told |= found
+    asked = [pair for pair in pairs if pair.name not in failed]
+    sources = sorted({_source(pair) for pair in asked})
     return {
-        "pairs": len(pairs),
-        "left out": left_out,
-        "equal ones refused": _refused(equal, told).facts(),
-        "unequal ones refused": _refused(unequal, told).facts(),
-        "unequal ones refused, by name": [p.name for p in unequal if _is_refused(p, told)],
-        "unequal ones named with another": [p.name for p in unequal if _names_another(p, told)],
-        "same text": sum(p.left == p.right for p in equal),
+        "pairs": len(asked),
+        "not checked": failed,
+        **_counted(asked, told),
+        "by source": {s: _counted([p for p in asked if _source(p) == s], told) for s in sources},
     }
 
 
+def _source(pair: Pair) -> str:
+    return pair.name.split("_")[0]
+
+
+def _counted(pairs: Sequence[Pair], told: Told) -> dict[str, Any]:
+    equal, unequal = ([p for p in pairs if p.equal is side] for side in (True, False))
+    return {
+        "equal ones refused": _refused(equal, told).facts(),
+        "of those whose text differs": _refused(
+            [p for p in equal if not same_text(p)], told
+        ).facts(),
+        "unequal ones refused": _refused(unequal, told).facts(),
+        "unequal ones refused, by name": [p.name for p in unequal if _is_refused(p, told)],
+        "named with another": [p.name for p in pairs if _names_another(p, told)],
+    }
+
+
+def _ask(pairs: Sequence[Pair], folder: Path) -> Told | None:
+    """Of each (pair, column) the pairs that it is said to repeat; None where the definitions were
+    not taken."""
+    folder.mkdir(parents=True)
+    (folder / "fieldhouse.toml").write_text(_TOML + _LENIENT)
+    project = Project(folder)
+    try:
+        project.land(_repository(folder / "known", pairs, "left"))
+        (folder / "fieldhouse.toml").write_text(_TOML)
+        proposed = _repository(folder / "proposed", pairs, "right")
+        return dict(_told(project.check(proposed, {VALUES: "false"})))
+    except CommandFailed as error:
+        (folder / "failed.txt").write_text(str(error))
+        return None
+
+
 def _told(findings: Sequence[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str], set[str]]]:
-    """Of each proposed (pair, column) the pairs whose registered query it is said to repeat."""
     for finding in findings:
-        if finding["rule"] == "duplicate-definition":
+        if finding["rule"] == DEFINITION:
             pair, column = finding["subject"].split(":")
             named = {view for ns, view in _REF.findall(finding["message"]) if ns == KNOWN}
             yield (pair, column), named
 
 
-def _is_refused(pair: Pair, told: Mapping[tuple[str, str], set[str]]) -> bool:
-    """All columns are said to repeat what is registered. Of equal pairs several share a first
+def _named(pair: Pair, told: Told) -> list[set[str]]:
+    return [told.get((pair.name, f"f{n}"), set()) for n in range(pair.columns)]
+
+
+def _is_refused(pair: Pair, told: Told) -> bool:
+    """All columns are said to repeat what is registered. Of equal pairs several may share a first
     query, any of which may be named; an unequal one is wronged by being likened to its own."""
-    named = [told.get((pair.name, f"f{n}"), set()) for n in range(pair.columns)]
+    named = _named(pair, told)
     return all(named) if pair.equal else all(pair.name in names for names in named)
 
 
-def _names_another(pair: Pair, told: Mapping[tuple[str, str], set[str]]) -> bool:
-    named = [told.get((pair.name, f"f{n}"), set()) for n in range(pair.columns)]
-    return all(named) and not _is_refused(pair, told)
+def _names_another(pair: Pair, told: Told) -> bool:
+    named = _named(pair, told)
+    return all(named) and not all(pair.name in names for names in named)
 
 
-def _refused(pairs: Sequence[Pair], told: Mapping[tuple[str, str], set[str]]) -> Rate:
+def _refused(pairs: Sequence[Pair], told: Told) -> Rate:
     return Rate(sum(_is_refused(pair, told) for pair in pairs), len(pairs))
-
-
-def _empty_project(folder: Path) -> Project:
-    folder.mkdir(parents=True)
-    (folder / "fieldhouse.toml").write_text(_TOML + _LENIENT)
-    return Project(folder)
 
 
 def _repository(folder: Path, pairs: Sequence[Pair], side: str) -> Path:
@@ -160,10 +149,3 @@ def _repository(folder: Path, pairs: Sequence[Pair], side: str) -> Path:
             for p in pairs
         ],
     )  # fmt: skip
-
-
-def public_folder() -> Path | None:
-    """The folder named by `BENCH_VERIEQL`, where it holds the files."""
-    named = os.environ.get(VARIABLE)
-    folder = Path(named) if named else None
-    return folder if folder and all((folder / file).is_file() for file in FILES) else None

@@ -10,7 +10,7 @@ from bench.duplicates.style import Inapplicable, entry
 from bench.duplicates.tables import SUMMED
 
 _GROUPED_ONLY = (
-    "window_for_group", "having_for_where", "correlated", "two_levels", "lateral_alias",
+    "window_for_group", "having_for_where", "correlated_subquery", "two_levels", "lateral_alias",
 )  # fmt: skip
 
 
