@@ -15,6 +15,7 @@ from registry.core.duplication import (
 )
 from registry.core.publish import publish
 from registry.core.published import Published
+from registry.core.rules.engine import OFF
 from registry.core.similarity.examples import examples_of, stands_behind
 from registry.core.similarity.facets import variant_by
 from registry.core.similarity.likeness import Example
@@ -86,6 +87,8 @@ def value_matches(
         feature = compiled.features[sketch.ref.split("@")[0]]
         others = [*_registered(sketch, transaction), *beside, *_proposed(sketch, transaction)]
         report.same.update(_same_definition(feature, sketch, others))
+        if not _turned_off(context):
+            others = [o for o in others if o[0].definition_key != feature.definition_key]
         match = _best_match(compiled.namespace, feature, sketch, others)
         if match is not None:
             report.matches.append(match)
@@ -121,7 +124,7 @@ def _best_match(
 ) -> ValueMatch | None:
     best: tuple[tuple[bool, bool, float], KnownFeature, ValueSketch, ValueEvidence] | None = None
     for known, other in others:
-        if known.definition_key == feature.definition_key or _same(known, namespace, feature):
+        if is_itself(known, namespace, feature):
             continue
         values = compare(other, sketch)
         judgement = _judgement(feature, known, values)
@@ -138,8 +141,9 @@ def _best_match(
     return ValueMatch(feature, known, judgement, examples_of(other, sketch, values))
 
 
-def _same(known: KnownFeature, namespace: str, feature: CompiledFeature) -> bool:
-    return is_itself(known, namespace, feature)
+def _turned_off(context: Context) -> bool:
+    """Whether nobody else says that definitions are equal, so that values have to."""
+    return context.severities.get("duplicate-definition") == OFF
 
 
 def _judgement(

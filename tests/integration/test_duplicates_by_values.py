@@ -129,6 +129,24 @@ def test_a_copy_by_another_way_blocks_and_another_unit_asks(
 
 
 @pytest.mark.slow
+def test_values_speak_of_equal_definitions_where_the_rule_of_those_is_off(
+    shop: Path, fieldhouse: Callable[..., Ran]
+) -> None:
+    land(fieldhouse)
+    again = 'from base import amounts\nagain = amounts("again", "cents / 100.0", "price")\n'
+    write_files(shop, {"feature_repo/again.py": again})
+    file = shop / "fieldhouse.toml"
+    for rules, rule in (
+        ("", "duplicate-definition"),
+        ('[rules]\nduplicate-definition = "off"\n', "duplicate-values"),
+    ):
+        file.write_text(file.read_text() + rules)
+        found = fieldhouse("check", "--json").json["findings"]
+        said = {f["rule"] for f in found if f["subject"] == "again:price"}
+        assert {"duplicate-definition", "duplicate-values"} & said == {rule}
+
+
+@pytest.mark.slow
 def test_a_stored_feature_computed_in_python_is_found_by_its_values(
     shop: Path, fieldhouse: Callable[..., Ran]
 ) -> None:
