@@ -39,7 +39,7 @@ def append(catalog: Catalog, table: str, rows: pa.Table, name: str) -> bool:
         )
     if path.exists():
         return False
-    ready = _fitted(rows, _schema(catalog, table), table)
+    ready = fitted(rows, _schema(catalog, table), table)
     _write(ready, path)
     return True
 
@@ -67,7 +67,9 @@ def _schema(catalog: Catalog, table: str) -> pa.Schema | None:
         return None
 
 
-def _fitted(rows: pa.Table, schema: pa.Schema | None, table: str) -> pa.Table:
+def fitted(rows: pa.Table, schema: pa.Schema | None, table: str) -> pa.Table:
+    """The rows with the table's columns and types, those that are missing null; as they are where
+    there is no table yet. Raises `Invalid` for a column or value that the table cannot take."""
     if schema is None:
         return rows
     unknown = [name for name in rows.column_names if name not in schema.names]

@@ -1,7 +1,7 @@
 """A warehouse in memory whose joins are plain loops: slow, and right for all to see. For tests.
 
 It is an engine like the others, so tests of other rooms may use it; comparing the real ones with it
-is what the property tests do. SQL is beyond it.
+is what the property tests do. SQL is beyond it; `tests/plain_engine.py` adds that.
 """
 
 import math
@@ -18,11 +18,13 @@ import pyarrow.parquet as pq
 
 from registry.core.definitions import Source
 from registry.core.published import PublishedView
-from registry.kernel.errors import Misuse, NotFound
+from registry.kernel.errors import Invalid, Misuse, NotFound, Refused
 from registry.kernel.types import arrow_type
-from warehouse.asof import check_as_of
+from warehouse.appends import fitted
+from warehouse.asof import plan_as_of
 from warehouse.content import content_hash
 from warehouse.engines.port import CREATED_TIME, EVENT_TIME, EXPIRED
+from warehouse.engines.spines import check_spine, ready_spine
 from warehouse.history import History, HistoryColumn, history_of
 
 Row = Mapping[str, Any]
@@ -105,16 +107,22 @@ class InMemoryEngine:
         self, source: Source, columns: Sequence[str] | None = None
     ) -> Iterator[pa.RecordBatchReader]:
         table = self._table(source)
+        missing = [name for name in columns or () if name not in table.column_names]
+        if missing:
+            raise Invalid(f"cannot read source {source.name!r}", f"it has no {', '.join(missing)}")
         yield (table.select(list(columns)) if columns is not None else table).to_reader()
 
     def append(self, source: Source, rows: pa.Table, name: str) -> bool:
+        if source.kind == "sql":
+            raise Refused(f"rows cannot be added to source {source.name!r}", "it is a query")
         table = source.table or source.name
         if (table, name) in self.added:
             return False
-        self.added.add((table, name))
-        parts = [self.content[table], rows] if table in self.content else [rows]
-        whole = pa.concat_tables(parts, promote_options="default")
+        known = self.content.get(table)
+        more = fitted(rows, None if known is None else known.schema, table)
+        whole = more if known is None else pa.concat_tables([known, more])
         self.content[table] = whole  # type: ignore[index]
+        self.added.add((table, name))
         return True
 
     def pinned(self, files: Mapping[Source, Path]) -> "InMemoryEngine":
@@ -130,9 +138,11 @@ class InMemoryEngine:
         as_of: datetime | None = None,
         with_expired: bool = False,
     ) -> pa.Table:
-        history = history_of(view)
-        check_as_of(view, history, as_of)
-        chosen = history.choose(features)
+        check_spine(spine, time_column, view)
+        time = spine.schema.field(time_column).type
+        plan = plan_as_of(view, features, self.schema(view.source.history), time, as_of)
+        history, chosen = plan.history, plan.features
+        ready_spine(spine, time_column, history.keys, plan, self.time_zone)
         events = self._events(history)
         ttl = None if view.ttl_seconds is None else timedelta(seconds=view.ttl_seconds)
         found, expired = [], []

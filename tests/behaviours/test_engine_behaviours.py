@@ -1,6 +1,6 @@
-"""What every warehouse engine must answer, DuckDB and the slow twin alike."""
+"""What every warehouse engine must answer of joins and rows, DuckDB and the plain one alike."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,9 @@ import pytest
 
 from registry.kernel.errors import FieldhouseError, Invalid, Misuse, NotFound
 from registry.testing import feature, view
-from tests.warehouses import duckdb_engine, hour, hours, memory_engine, source
-from warehouse.engines.port import CREATED_TIME, EVENT_TIME, EXPIRED, Engine
-
-Make = Callable[..., Engine]
-
-
-@pytest.fixture(params=[duckdb_engine, memory_engine], ids=["duckdb", "memory"])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
-    def engine(zone: str = "UTC", **tables: pa.Table) -> Engine:
-        return request.param(tmp_path, tables, zone)
-
-    return engine
+from tests.plain_engine import Make
+from tests.warehouses import hour, hours, source
+from warehouse.engines.port import CREATED_TIME, EVENT_TIME, EXPIRED
 
 
 def history(ids: list[Any], at: pa.Array, values: list[Any], **more: Any) -> pa.Table:
@@ -278,11 +269,10 @@ def test_a_missing_table_is_answered_with_the_nearest(make: Make) -> None:
 
 
 def test_a_pinned_source_is_read_from_its_file(make: Make, tmp_path: Path) -> None:
-    file = tmp_path / "pinned.parquet"
-    pq.write_table(history([1], hours(1), [99]), file)
     engine = make(readings=history([1], hours(1), [10]))
-    if engine.name != "memory":  # only the project's own folders may be read
-        file = file.rename(next(tmp_path.glob("warehouse-*/warehouse_data")) / "pinned.parquet")
+    place = next(tmp_path.glob("warehouse-*/warehouse_data"), tmp_path)  # where it may be read
+    file = place / "pinned.parquet"
+    pq.write_table(history([1], hours(1), [99]), file)
     pinned = engine.pinned({VIEW.source: file})
     assert values(pinned.as_of(spine([1], hours(2)), "t", VIEW, ["value"])) == [99]
     assert values(engine.as_of(spine([1], hours(2)), "t", VIEW, ["value"])) == [10]
@@ -369,9 +359,9 @@ def test_of_rows_between_two_instants_the_newest_of_each_key_is_given(make: Make
     ],
 )
 def test_a_spine_that_cannot_be_joined_is_refused_in_words(
-    tmp_path: Path, rows: dict[str, Any], error: type[FieldhouseError], words: str
+    make: Make, rows: dict[str, Any], error: type[FieldhouseError], words: str
 ) -> None:
-    engine = duckdb_engine(tmp_path, {"readings": history([1], hours(1), [10])})
+    engine = make(readings=history([1], hours(1), [10]))
     with pytest.raises(error, match=words):
         engine.as_of(pa.table(rows), "t", VIEW, ["value"])
 

@@ -46,19 +46,10 @@ def test_a_sum_of_whole_numbers_fits_its_declared_type(engine: Engine) -> None:
     assert answer.column("x").to_pylist() == [2, 2, None]
 
 
-def test_query_reads_tables_by_name_and_makes_its_own(engine: Engine) -> None:
-    text = "WITH best AS (SELECT max(x) AS x FROM past) SELECT x FROM best"
-    assert engine.query(text).to_pydict() == {"x": [4.0]}
-
-
 @pytest.mark.parametrize(
     ("text", "error", "words"),
     [
-        ("SELECT * FROM pasta", NotFound, "nearest: past"),
-        ("SELECT nothing FROM past", Invalid, "nothing"),
         ("SELECT * FROM", Invalid, "cannot read a query"),
-        ("DELETE FROM past", Invalid, "must be one SELECT"),
-        ("SELECT 1; SELECT 2", Invalid, "must be one SELECT"),
         ("SELECT * FROM read_text('/etc/hostname')", Refused, "nothing else"),
         ("SELECT 'a'::INT", Invalid, "Conversion"),
     ],
@@ -75,10 +66,6 @@ def test_variables_of_the_program_are_not_tables(engine: Engine) -> None:
     with pytest.raises(NotFound):
         engine.query("SELECT * FROM secrets")
     assert secrets.num_rows == 1
-
-
-def test_tables_gives_every_schema(engine: Engine) -> None:
-    assert engine.tables() == {"past": PAST.schema}
 
 
 def test_history_may_lie_in_several_files(tmp_path: Path) -> None:
