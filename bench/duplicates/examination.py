@@ -47,7 +47,10 @@ def run_examination(environ: Mapping[str, str]) -> dict[str, Any]:
     )
     clock.lap("without definitions")
     facts["recall at 5, held out"] = recall_at_5(
-        project, [v for v in corpus.views if held_out(v.cases[0].family)], corpus.equals
+        project,
+        [v for v in corpus.views if held_out(v.cases[0].family)],
+        corpus.equals,
+        processes,
     )
     clock.lap("searches")
     facts["baselines, held out"] = compare_baselines(

@@ -1,51 +1,76 @@
 """Whether `fieldhouse search` finds what a copy copies, among the first five answers.
 
-The real command, in this process: one question a case, by its description or by its query.
+The real command, in processes of ours: one question a case, by its description or by its query.
 """
 
 import contextlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from bench.duplicates.answers import Equals
 from bench.duplicates.corpus import Case, CaseView
 from bench.duplicates.metrics import Rate
 from bench.duplicates.project import KNOWN, Project
 
-Found = Callable[[str], set[str]]
+OF_EACH_FAMILY: Final = 6
+Question = tuple[str, ...]
 
 
-def recall_at_5(project: Project, views: Sequence[CaseView], equals: Found) -> dict[str, Any]:
-    """By words: of all copies. By SQL: of those that are one query. `equals` gives the registered
-    features that count as the copied one."""
-    copies = [(view, case) for view in views for case in view.cases if case.of]
-    with _inside(project.folder):
-        words = [_finds(case, equals, case.description) for _, case in copies]
-        queries = [
-            _finds(case, equals, "--sql", view.sql) for view, case in copies if not view.extra
-        ]
+def recall_at_5(
+    project: Project, views: Sequence[CaseView], equals: Equals, processes: int
+) -> dict[str, Any]:
+    """Of the first copies of each family; by SQL of those that are one query. `equals` gives the
+    registered features that count as the copied one."""
+    copies = list(_first(views))
+    words = [(case.description,) for _, case in copies]
+    queries = [("--sql", view.sql) for view, _ in copies if not view.extra]
+    wanted = [case.of for _, case in copies]
+    wanted_of_queries = [case.of for view, case in copies if not view.extra]
+    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+        found = list(pool.map(partial(_found, project.folder), [*words, *queries]))
     return {
-        "by words": Rate(sum(words), len(words)).facts(),
-        "by SQL": Rate(sum(queries), len(queries)).facts(),
+        "by words": _rate(found[: len(words)], wanted, equals),
+        "by SQL": _rate(found[len(words) :], wanted_of_queries, equals),
     }
 
 
-def _finds(case: Case, equals: Found, *question: str) -> bool:
+def _first(views: Sequence[CaseView]) -> Iterator[tuple[CaseView, Case]]:
+    seen: Counter[str] = Counter()
+    for view in views:
+        for case in view.cases:
+            seen[case.family] += 1
+            if case.of and seen[case.family] <= OF_EACH_FAMILY:
+                yield view, case
+
+
+def _rate(found: Sequence[set[str]], wanted: Sequence[str], equals: Equals) -> dict[str, Any]:
+    hits = [bool(refs & equals(of)) for refs, of in zip(found, wanted, strict=True)]
+    return Rate(sum(hits), len(hits)).facts()
+
+
+def _found(folder: Path, question: Question) -> set[str]:
+    """The registered `view:feature` among the first five answers; none where it was refused."""
     from fieldhouse.cli import main
 
     said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
+    with (
+        _inside(folder),
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
         code = main(["search", *question, "--limit", "5", "--json"])
     if code:
-        return False
-    refs = {
-        found["ref"].split("@")[0].removeprefix(f"{KNOWN}/")
-        for found in json.loads(said.getvalue())
-    }
-    return bool(refs & equals(case.of))
+        return set()
+    found = json.loads(said.getvalue())
+    return {one["ref"].split("@")[0].removeprefix(f"{KNOWN}/") for one in found}
 
 
 @contextlib.contextmanager
