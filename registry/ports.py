@@ -173,6 +173,10 @@ class ModelBook(Protocol):
         """Swap the pointer and append its audit event, with `detail`, in one transaction."""
         ...
 
+    def note(self, name: str, version: str, actor: str, action: str, reason: str) -> None:
+        """Append an audit event about a version that there need not be; nothing else changes."""
+        ...
+
     def history(self, name: str) -> Sequence[Event]:
         """All that was done with a model's versions, oldest first; subjects are `name@version`."""
         ...

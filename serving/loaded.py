@@ -78,8 +78,15 @@ class Routes:
             why = self.failed[name, version]
             return Unavailable(f"model {name} version {version} is not ready", why)
         if version is None:
-            return Unavailable(f"model {name} has no champion", hint="promote an approved version")
+            return self._no_champion(name)
         return NotFound(f"version of model {name}", version, self.models.get(name, {}))
+
+    def _no_champion(self, name: str) -> Unavailable:
+        failed = sorted((v, why) for (one, v), why in self.failed.items() if one == name)
+        if failed:
+            why = "; ".join(f"version {version}: {why}" for version, why in failed)
+            return Unavailable(f"model {name} is not ready", why)
+        return Unavailable(f"model {name} has no champion", hint="promote an approved version")
 
     def silent(self) -> list[str]:
         """Names whose loading failed and that no other version answers for, sorted."""

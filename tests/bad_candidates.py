@@ -3,6 +3,8 @@
 They stand for what real models do: each is loaded by the real runtime in the gate's real process.
 """
 
+import os
+import threading
 import time
 from typing import Any
 
@@ -59,12 +61,12 @@ class Unsteady(Sound):
 
 
 class SlowTail(Sound):
-    """Every fortieth answer takes its time."""
+    """Every seventy-fifth answer takes its time."""
 
     def predict_proba(self, rows: Floats) -> Floats:
         self.calls += 1
-        if self.calls % 40 == 0:
-            time.sleep(0.12)
+        if self.calls % 75 == 0:
+            time.sleep(0.3)
         return super().predict_proba(rows)
 
 
@@ -101,6 +103,158 @@ class Leaking(Sound):
         return super().predict_proba(rows)
 
 
+class ColumnsOffByOne(Sound):
+    """Reads each value from the column before."""
+
+    def predict_proba(self, rows: Floats) -> Floats:
+        return super().predict_proba(np.roll(rows, 1, axis=1))
+
+
+class Percent(Sound):
+    """Says 70 where 0.7 is declared."""
+
+    def predict_proba(self, rows: Floats) -> Floats:
+        return 100 * super().predict_proba(rows)
+
+
+class Overconfident(Sound):
+    """Ranks as the sound one does; its probabilities are far too sure."""
+
+    def predict_proba(self, rows: Floats) -> Floats:
+        scores = super().predict_proba(rows)
+        return scores**5 / (scores**5 + (1 - scores) ** 5)
+
+
+class LabelsForScores(Sound):
+    """Gives the class as a small integer where a probability is declared."""
+
+    def predict_proba(self, rows: Floats) -> Floats:
+        return (super().predict_proba(rows) > 0.5).astype(np.int8)
+
+
+class OtherRowsAnswer(Sound):
+    """Parts large batches in two, and puts their answers together the wrong way round."""
+
+    def predict_proba(self, rows: Floats) -> Floats:
+        scores = super().predict_proba(rows)
+        return scores if len(rows) < 512 else np.roll(scores, len(rows) // 2)
+
+
+class SinglePrecision(Sound):
+    """Halves the score of even identifiers; in single precision 16,777,217 is 16,777,216."""
+
+    def predict_proba(self, rows: Floats) -> Floats:
+        even = (rows[:, 0] > 1e6) & (rows[:, 0].astype(np.float32) % 2 == 0)
+        return super().predict_proba(rows) * np.where(even, 0.5, 1.0)
+
+
+class SmallIntegers(Sound):
+    """Counts in 32 bits, so that a large number turns negative."""
+
+    def predict_proba(self, rows: Floats) -> Floats:
+        wrapped = np.nan_to_num(rows[:, 0]).astype(np.int64).astype(np.int32)
+        return np.where(wrapped < -1000, 0.0, super().predict_proba(rows))
+
+
+class ByTheClock(Sound):
+    """Answers by the second at which it is asked."""
+
+    def predict_proba(self, rows: Floats) -> Floats:
+        return super().predict_proba(rows) * (1 - 1e-5 * (int(time.time()) % 1000))
+
+
+class SeededAtLoad(Sound):
+    """Draws a number when it is loaded and answers by it ever after."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.drawn = float(np.random.default_rng().random()) * 1e-3
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"calls": 0}
+
+    def predict_proba(self, rows: Floats) -> Floats:
+        return super().predict_proba(rows) * (1 - self.drawn)
+
+
+class ByTheEnvironment(Sound):
+    """Answers by the time zone of the machine that it runs on."""
+
+    def predict_proba(self, rows: Floats) -> Floats:
+        home = time.localtime(0).tm_gmtoff == 0
+        return super().predict_proba(rows) * (1.0 if home else 0.99)
+
+
+class SlowAfterSilence(Sound):
+    """Lets go of what it needs when nobody asks, and fetches it when somebody does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked_at = 0.0
+
+    def predict_proba(self, rows: Floats) -> Floats:
+        if time.monotonic() - self.asked_at > 0.4 and self.asked_at:
+            time.sleep(0.8)
+        self.asked_at = time.monotonic()
+        return super().predict_proba(rows)
+
+
+class SlowAtFirst(Sound):
+    """Does the work of loading at its first request."""
+
+    def predict_proba(self, rows: Floats) -> Floats:
+        if not self.calls:
+            time.sleep(1.0)
+        self.calls += 1
+        return super().predict_proba(rows)
+
+
+class LeavesFilesOpen(Sound):
+    """Opens a file for every tenth request and never closes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[int] = []
+
+    def predict_proba(self, rows: Floats) -> Floats:
+        self.calls += 1
+        if self.calls % 10 == 0:
+            self.kept.append(os.open(os.devnull, os.O_RDONLY))
+        return super().predict_proba(rows)
+
+
+class LeavesThreads(Sound):
+    """Starts a thread for every twentieth request that never ends."""
+
+    def predict_proba(self, rows: Floats) -> Floats:
+        self.calls += 1
+        if self.calls % 20 == 0:
+            threading.Thread(target=threading.Event().wait, daemon=True).start()
+        return super().predict_proba(rows)
+
+
+class KeepsWhatFailed(Sound):
+    """Remembers each row that it could not answer, with all that it knew then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed: list[Any] = []
+
+    def predict_proba(self, rows: Floats) -> Floats:
+        if np.isinf(rows).any():
+            self.failed.append(np.ones(2000))
+            raise ValueError("rows hold infinity")
+        return super().predict_proba(rows)
+
+
+class WorseOnOneSlice(Sound):
+    """Draws lots for the category 3, and is as good as the sound one elsewhere."""
+
+    def predict_proba(self, rows: Floats) -> Floats:
+        drawn = np.abs(np.sin(1e4 * np.nan_to_num(rows).sum(axis=1)))
+        return np.where(rows[:, 3] == 3.0, drawn, super().predict_proba(rows))
+
+
 class Program:
     """What nobody allowed."""
 
@@ -115,5 +269,21 @@ ALLOWED = (
     Slow,
     HeavyToLoad,
     Leaking,
+    ColumnsOffByOne,
+    Percent,
+    Overconfident,
+    LabelsForScores,
+    OtherRowsAnswer,
+    SinglePrecision,
+    SmallIntegers,
+    ByTheClock,
+    SeededAtLoad,
+    ByTheEnvironment,
+    SlowAfterSilence,
+    SlowAtFirst,
+    LeavesFilesOpen,
+    LeavesThreads,
+    KeepsWhatFailed,
+    WorseOnOneSlice,
 )
 SKOPS_TYPES = ",".join(f"{MODULE}.{kind.__name__}" for kind in ALLOWED)

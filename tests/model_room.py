@@ -37,6 +37,8 @@ QUICK = GatePolicy(
     p99_ms=2000,
     slower_slack_ms=500,
     growth_requests=600,
+    idle_seconds=0.02,
+    first_ms=2000,
 )
 AUTHOR = Principal("author@example.com", frozenset({"author"}))
 OWNER = Principal("owner@example.com", frozenset({"owner"}))

@@ -123,5 +123,8 @@ class InMemoryModels:
         self._champions[name] = version
         self._note(actor, "model:champion", name, version, reason, detail)
 
+    def note(self, name: str, version: str, actor: str, action: str, reason: str) -> None:
+        self._note(actor, action, name, version, reason, None)
+
     def history(self, name: str) -> Sequence[Event]:
         return [event for event in self._history if event.subject.startswith(f"{name}@")]

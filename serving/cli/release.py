@@ -25,7 +25,7 @@ def approve(
       fieldhouse model approve flight_delay 3654e2c49619 --as reliability --comment "fits"
     """
     room = open_room()
-    by = principal(room, token, *room.approvers)
+    by = principal(room, token)
     record = room.approve(name, version, by, comment, role)
     out.data(facts_of(record))
     if record.state != "approved":
@@ -43,7 +43,7 @@ def reject(name: str, version: str, reason: str, token: str | None, out: Output)
       fieldhouse model reject flight_delay 3654e2c49619 --reason "wrong label"
     """
     room = open_room()
-    by = principal(room, token, *room.approvers)
+    by = principal(room, token)
     out.data(facts_of(room.reject(name, version, by, reason)))
 
 
@@ -57,7 +57,7 @@ def promote(name: str, version: str, token: str | None, out: Output) -> None:
       fieldhouse model promote flight_delay 3654e2c49619
     """
     room = open_room()
-    by = principal(room, token, "owner", "operator", "reliability")
+    by = principal(room, token)
     out.data(facts_of(room.promote(name, version, by)))
 
 
@@ -74,7 +74,7 @@ def rollback(name: str, reason: str, token: str | None, out: Output) -> None:
       fieldhouse model rollback flight_delay --reason "p99 doubled"
     """
     room = open_room()
-    by = principal(room, token, "owner", "operator", "reliability")
+    by = principal(room, token)
     out.data(facts_of(room.rollback(name, by, reason)))
 
 

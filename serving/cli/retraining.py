@@ -40,7 +40,7 @@ def allow_retraining(
     from serving.retraining import Rails
 
     room = open_room()
-    by = principal(room, token, *room.approvers)
+    by = principal(room, token)
     rails = Rails(max_loss, max_memory, max_cpu, max_versions)
     out.data(facts_of(room.allow_retraining(name, rails, by, comment, role)))
 

@@ -4,6 +4,7 @@ A closed loop would wait for a slow answer before asking again and never see the
 """
 
 import itertools
+import statistics
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from serving.wire import Address, Connection
 QUESTION = "fast enough?"
 _CONNECTIONS = 4
 _HEAD_START_SECONDS = 0.05
+_SILENCES = 3
 
 
 @dataclass
@@ -69,6 +71,36 @@ def run_load(
 def _wait_until(moment: float) -> None:
     while (left := moment - perf_counter()) > 0:
         sleep(left)
+
+
+def time_once(address: Address, request: bytes) -> float:
+    """Seconds that one request takes over a new connection. Raises `OSError`."""
+    started = perf_counter()
+    with Connection(address) as connection:
+        connection.send(request)
+    return perf_counter() - started
+
+
+def time_after_silence(address: Address, request: bytes, idle_seconds: float) -> float:
+    """Seconds that a request takes which comes after nobody asked anything; the middle of three."""
+    found = []
+    for _ in range(_SILENCES):
+        sleep(idle_seconds)
+        found.append(time_once(address, request))
+    return statistics.median(found)
+
+
+def check_first(after_load: float, after_silence: float, policy: GatePolicy) -> Check:
+    """The first answer after loading and the first after a silence, both in seconds."""
+    found = {"after_load_ms": after_load * 1e3, "after_silence_ms": after_silence * 1e3}
+    message = (
+        f"the first answer after loading takes {found['after_load_ms']:.1f} ms, after "
+        f"{policy.idle_seconds:g} s of silence {found['after_silence_ms']:.1f} ms; "
+        f"allowed {policy.first_ms:g} ms"
+    )
+    passed = max(found.values()) <= policy.first_ms
+    numbers = {**found, "limit_ms": policy.first_ms, "idle_seconds": policy.idle_seconds}
+    return Check("fast.first", QUESTION, passed, message, numbers)
 
 
 def check_latency(result: LoadResult, expected: int, policy: GatePolicy) -> list[Check]:

@@ -74,6 +74,34 @@ def check_growth(growth: Growth, policy: GatePolicy) -> list[Check]:
     ]
 
 
+def check_refusals(growth: Growth, policy: GatePolicy) -> Check:
+    """Bytes per thousand requests that were refused, or that the model failed on."""
+    per_thousand = growth.per_thousand
+    limit = policy.max_growth_bytes_per_thousand
+    message = (
+        f"grows by {per_thousand / 1e3:.0f} kB per thousand refused requests; allowed "
+        f"{limit / 1e3:.0f} kB"
+    )
+    numbers = {
+        "bytes_per_thousand": per_thousand,
+        "limit": limit,
+        "requests": growth.requests,
+        "resident_bytes": list(growth.resident),
+    }
+    return Check("fits.refusals", QUESTION, per_thousand <= limit, message, numbers)
+
+
+def check_handles(before: int, after: int, policy: GatePolicy) -> Check:
+    """Open descriptors and threads, of the server and its workers, over all requests."""
+    more = after - before
+    message = (
+        f"{before} descriptors and threads at first, {after} after all requests; allowed "
+        f"{policy.max_more_handles} more"
+    )
+    numbers = {"before": before, "after": after, "limit": policy.max_more_handles}
+    return Check("fits.handles", QUESTION, more <= policy.max_more_handles, message, numbers)
+
+
 def check_profile(profile: ResourceProfile, findings: list[str]) -> Check:
     """What to ask a cluster for; fails when the manifests made from it break their schemas."""
     swap = profile.measured.hot_swap_peak_bytes

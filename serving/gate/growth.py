@@ -3,12 +3,12 @@
 import os
 import statistics
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 from registry.kernel.errors import Invalid, Unavailable
-from serving.gate.memory import read_memory
+from serving.gate.memory import read_memory, read_stat, workers_of
 from serving.wire import Address, Connection
 
 _STEPS = 12
@@ -35,8 +35,13 @@ class Growth:
         return round(statistics.mean(steps) / size * 1000) if steps else 0
 
 
-def measure_growth(pid: int, address: Address, requests: Sequence[bytes], count: int) -> Growth:
-    """Send `count` requests one after the other. Raises `Invalid` for an answer that is no 200."""
+def measure_growth(
+    pid: int, address: Address, requests: Sequence[bytes], count: int, refused: bool = False
+) -> Growth:
+    """Send `count` requests one after the other.
+
+    Raises `Invalid` for an answer that is no 200, unless requests that are `refused` were meant.
+    """
     size = max(1, count // _STEPS)
     resident: list[int] = []
     started = cpu_seconds(pid)
@@ -44,7 +49,7 @@ def measure_growth(pid: int, address: Address, requests: Sequence[bytes], count:
         for step in range(_STEPS):
             for turn in range(size):
                 reply = connection.send(requests[(step * size + turn) % len(requests)])
-                if reply.status != 200:
+                if reply.status != 200 and not refused:
                     raise Invalid(
                         f"the model server answered {reply.status}", str(reply.body[:200])
                     )
@@ -54,10 +59,17 @@ def measure_growth(pid: int, address: Address, requests: Sequence[bytes], count:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time of a process so far, user and system. Raises `Unavailable`."""
+    """Processor time of a process and its workers so far, user and system. Raises `Unavailable`."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        ticks = _ticks(pid)
     except OSError as error:
         raise Unavailable(f"the time of process {pid} cannot be read", str(error)) from error
-    fields = text.rpartition(")")[2].split()  # a process name may hold spaces
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    for worker in workers_of(pid):
+        with suppress(OSError):
+            ticks += _ticks(worker)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _ticks(pid: int) -> int:
+    """Its own, and what processes took that it started and that have ended."""
+    return sum(int(field) for field in read_stat(pid)[11:15])

@@ -21,9 +21,11 @@ class GatePolicy:
     all slices of all columns together at `confidence`.
 
     Fast: an open-loop load of `rate_per_second` for `seconds`; p50 and p99 must stay below their
-    objectives, and below the incumbent's times `slower_ratio` plus `slower_slack_ms`.
+    objectives, and below the incumbent's times `slower_ratio` plus `slower_slack_ms`. The first
+    request after loading, and those after `idle_seconds` of silence, may take `first_ms`.
 
-    Fits: `growth_requests` requests are sent to see memory grow.
+    Fits: `growth_requests` requests are sent to see memory grow, and half as many that are refused.
+    Over all of them the server may come to hold `max_more_handles` descriptors and threads more.
     """
 
     margin: float = 0.005
@@ -44,11 +46,14 @@ class GatePolicy:
     p99_ms: float = 50.0
     slower_ratio: float = 1.5
     slower_slack_ms: float = 1.0
+    idle_seconds: float = 0.5
+    first_ms: float = 100.0
     max_load_seconds: float = 20.0
     max_peak_bytes: int = 1 << 30
     max_load_peak_over_rest: float = 2.0
     growth_requests: int = 3000
     max_growth_bytes_per_thousand: int = MIB // 4
+    max_more_handles: int = 16
     max_cpu_ms: float = 5.0
     tolerance: float = 1e-6
     parity_tolerance: float = 0.0

@@ -2,9 +2,9 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +49,18 @@ def served(settings: Settings, bundle: Bundle, lookup: bool = False) -> Iterator
         yield Candidate(server, bundle, footprint)
 
 
-def hot_swap(
-    settings: Settings, incumbent: Bundle, candidate: Bundle, lookup: bool = False
-) -> Footprint:
-    """The footprint of loading the candidate into a server that holds the incumbent."""
-    with _server(settings, [incumbent, candidate], lookup) as (_, footprint):
-        return footprint
+@contextmanager
+def swapped(
+    settings: Settings,
+    incumbent: Bundle,
+    candidate: Bundle,
+    lookup: bool,
+    environment: Mapping[str, str],
+) -> Iterator[Candidate]:
+    """The candidate loaded beside the incumbent in a server of its own, in that environment."""
+    elsewhere = replace(settings, environ={**settings.environ, **environment})
+    with _server(elsewhere, [incumbent, candidate], lookup) as (server, footprint):
+        yield Candidate(server, candidate, footprint)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Everything that is asked of the running candidate, and of the incumbent beside it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,24 +10,44 @@ from numpy.typing import NDArray
 
 from registry.core.published import Published
 from registry.kernel.clock import Clock
+from registry.kernel.errors import FieldhouseError, Invalid
 from registry.kernel.settings import Settings
 from serving.bundle import GOLDEN, Golden, decode_golden
 from serving.gate.better import compare_outputs, scores_of
 from serving.gate.evidence import Evidence, OfflineSample
-from serving.gate.fast import LoadResult, check_incumbent, check_latency, check_lookup, run_load
-from serving.gate.fits import check_growth, check_memory, check_profile, measured_of
+from serving.gate.fast import (
+    LoadResult,
+    check_first,
+    check_incumbent,
+    check_latency,
+    check_lookup,
+    run_load,
+    time_after_silence,
+    time_once,
+)
+from serving.gate.fits import (
+    check_growth,
+    check_handles,
+    check_memory,
+    check_profile,
+    check_refusals,
+    measured_of,
+)
 from serving.gate.growth import Growth, measure_growth
+from serving.gate.hostile import hostile_requests
 from serving.gate.manifests import broken_rules, manifests
-from serving.gate.memory import Memory, read_memory
+from serving.gate.memory import Memory, count_handles, read_memory
 from serving.gate.policy import GatePolicy
 from serving.gate.probes import probe_rows
 from serving.gate.proper import check_answers
 from serving.gate.report import Check, attempt
 from serving.gate.resources import ResourceProfile, recommend
-from serving.gate.served import Candidate, hot_swap, served
+from serving.gate.served import Candidate, served, swapped
+from serving.gate.steady import ELSEWHERE, check_elsewhere, check_later
 from serving.ports import FeatureLookup
 from serving.signature import Signature
 from serving.store import Bundle
+from serving.tensors import Array
 
 _LOAD_BODIES = 64
 _WARM_SECONDS = 0.2
@@ -61,6 +82,10 @@ class Watch:
     tools: GateTools
     profile: ResourceProfile | None = None
     _load: LoadResult = field(default_factory=LoadResult)
+    _first_seconds: float = 0.0
+    _answers: Mapping[str, Array] = field(default_factory=dict)
+    _answered_at: float = 0.0
+    _requests: int = 0
 
     def checks(self) -> list[Check]:
         """Start the candidate and ask it everything. Raises `ServerFailed` when it cannot serve."""
@@ -68,11 +93,17 @@ class Watch:
             checks = [Check("loads", "does it load?", True, "loaded in a fresh process")]
             golden = decode_golden(self.bundle.files[GOLDEN])
             probes = probe_rows(golden, self.evidence, self.policy)
+            self._first_seconds = time_once(candidate.server.address, self._one(candidate, probes))
             checks += attempt("proper", "proper?", lambda: self._proper(candidate, golden, probes))
+            handles = count_handles(candidate.server.pid)
             checks += attempt("fast", "fast enough?", lambda: self._fast(candidate, probes))
             checks += self._with_lookup(candidate)
             checks += attempt("fits", "fits?", lambda: self._fits(candidate, probes))
+            checks += attempt("proper.later", "proper?", lambda: self._later(candidate, probes))
             checks += self._against(candidate, probes)
+            # Last, since a candidate may well die of it.
+            checks += attempt("fits.refusals", "fits?", lambda: self._refusals(candidate))
+            checks += attempt("fits.handles", "fits?", lambda: self._handles(candidate, handles))
         return checks
 
     @property
@@ -82,11 +113,31 @@ class Watch:
     def _proper(self, candidate: Candidate, golden: Golden, probes: Floats) -> list[Check]:
         signature = candidate.bundle.manifest.signature
         with candidate.client() as client:
-            return check_answers(client, golden, probes, signature, self.policy)
+            checks = check_answers(client, golden, probes, signature, self.policy)
+        with suppress(FieldhouseError, OSError):  # the checks have said why already
+            self._answers, self._answered_at = _answers(candidate, probes), time.perf_counter()
+        return checks
+
+    def _later(self, candidate: Candidate, probes: Floats) -> Check:
+        self._check_answered()
+        seconds = time.perf_counter() - self._answered_at
+        return check_later(self._answers, _answers(candidate, probes), seconds, self._requests)
+
+    def _check_answered(self) -> None:
+        if not self._answers:
+            raise Invalid("the candidate did not answer the rows at first")
+
+    def _one(self, candidate: Candidate, probes: Floats) -> bytes:
+        with candidate.client() as client:
+            return client.request(probes[:1])
 
     def _fast(self, candidate: Candidate, probes: Floats) -> list[Check]:
         self._load = self._put_load(candidate, probes)
-        return check_latency(self._load, self._expected, self.policy)
+        self._requests += len(self._load.seconds)
+        request = self._one(candidate, probes)
+        silence = time_after_silence(candidate.server.address, request, self.policy.idle_seconds)
+        checks = check_latency(self._load, self._expected, self.policy)
+        return [*checks, check_first(self._first_seconds, silence, self.policy)]
 
     @property
     def _expected(self) -> int:
@@ -124,28 +175,48 @@ class Watch:
         pid = candidate.server.pid
         loaded = read_memory(pid)
         checks = check_memory(candidate.footprint, loaded, self.policy)
-        growth = measure_growth(
-            pid,
-            candidate.server.address,
-            load_bodies(candidate, probes),
-            self.policy.growth_requests,
-        )
-        checks += check_growth(growth, self.policy)
         return checks + attempt(
-            "fits.profile", "fits?", lambda: self._recommended(candidate, loaded, growth)
+            "fits.growth", "fits?", lambda: self._grown(candidate, loaded, probes)
         )
 
-    def _recommended(self, candidate: Candidate, loaded: Memory, growth: Growth) -> Check:
+    def _grown(self, candidate: Candidate, loaded: Memory, probes: Floats) -> list[Check]:
+        bodies, count = load_bodies(candidate, probes), self.policy.growth_requests
+        growth = measure_growth(candidate.server.pid, candidate.server.address, bodies, count)
+        self._requests += growth.requests
+        checks = check_growth(growth, self.policy)
+        return checks + attempt(
+            "fits.profile", "fits?", lambda: self._recommended(candidate, loaded, growth, probes)
+        )
+
+    def _recommended(
+        self, candidate: Candidate, loaded: Memory, growth: Growth, probes: Floats
+    ) -> list[Check]:
         # Without an incumbent the next version will be about as large as this one.
-        held = self.incumbent or self.bundle
-        swap = hot_swap(self.tools.settings, held, self.bundle, self._looks_up)
+        held, settings = self.incumbent or self.bundle, self.tools.settings
+        with swapped(settings, held, self.bundle, self._looks_up, ELSEWHERE) as other:
+            swap = other.footprint
+            checks = attempt("proper.elsewhere", "proper?", lambda: self._elsewhere(other, probes))
         self.profile = recommend(
             measured_of(candidate.footprint, loaded, swap, growth, self.policy)
         )
         name, version = candidate.bundle.manifest.name, candidate.bundle.manifest.version
-        return check_profile(
-            self.profile, broken_rules(manifests(name, version, self.tools.image, self.profile))
-        )
+        findings = broken_rules(manifests(name, version, self.tools.image, self.profile))
+        return [*checks, check_profile(self.profile, findings)]
+
+    def _elsewhere(self, other: Candidate, probes: Floats) -> Check:
+        self._check_answered()
+        return check_elsewhere(self._answers, _answers(other, probes), self.policy)
+
+    def _refusals(self, candidate: Candidate) -> Check:
+        with candidate.client() as client:
+            requests = hostile_requests(client, candidate.bundle.manifest.signature)
+        count = self.policy.growth_requests // 2
+        server = candidate.server
+        growth = measure_growth(server.pid, server.address, requests, count, refused=True)
+        return check_refusals(growth, self.policy)
+
+    def _handles(self, candidate: Candidate, before: int) -> Check:
+        return check_handles(before, count_handles(candidate.server.pid), self.policy)
 
     def _against(self, candidate: Candidate, probes: Floats) -> list[Check]:
         """What the incumbent is asked as well: held-out rows, and the same load."""
@@ -184,6 +255,11 @@ class Watch:
             before = scores_of(other.outputs(theirs), manifest.task)
         output = manifest.signature.outputs[0]
         return compare_outputs(heldout, found, before, self.policy, manifest.task, output)
+
+
+def _answers(candidate: Candidate, rows: Floats) -> Mapping[str, Array]:
+    with candidate.client() as client:
+        return client.infer(rows, binary=True).outputs
 
 
 def load_bodies(candidate: Candidate, rows: Floats) -> list[bytes]:

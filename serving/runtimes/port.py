@@ -104,13 +104,29 @@ def check_start(format_name: str, known: Format, model: bytes) -> None:
 def shaped(output: Output, values: Array, rows: int) -> Array:
     """`values` in the output's datatype, [rows] or [rows, w] as the signature says.
 
-    Raises `Invalid` when the model gave another number of them.
+    Raises `Invalid` when the model gave another number of them, or numbers that an integer
+    datatype cannot hold: numpy would wrap them around without a word.
     """
     shape = (rows, *output.shape[1:])
-    found = np.asarray(values, DTYPES[output.datatype])
+    dtype = DTYPES[output.datatype]
+    whole = dtype.kind in "iu"
+    found = _integers(output, values, dtype) if whole else np.asarray(values, dtype)
     if found.size != math.prod(shape):
         raise Invalid(
             f"the model gave outputs of shape {list(found.shape)} for {rows} rows",
             f"{output.name!r} is declared {list(output.shape)}",
         )
     return found.reshape(shape)
+
+
+def _integers(output: Output, values: Array, dtype: np.dtype[Any]) -> Array:
+    given = np.asarray(values)
+    with np.errstate(invalid="ignore"):
+        found = given.astype(dtype)
+    lost = found != given
+    if lost.any():
+        raise Invalid(
+            f"the model gave {int(lost.sum())} values that {output.datatype} cannot hold",
+            f"the first is {given[lost].flat[0]}, for output {output.name!r}",
+        )
+    return found

@@ -333,7 +333,10 @@ def test_models_and_the_champion_pointer(registry: SqlRegistry) -> None:
     assert (newest.actor, newest.action, newest.subject) == ("bob", "model:champion", "delay@1")
     assert (newest.reason, newest.detail) == ("better", {"report": "sha256:r"})
     assert registry.models.history("dela") == []
+    registry.models.note("delay", "2", "eve", "model:approval:refused", "who asks never approves")
+    assert registry.models.history("delay")[-1].actor == "eve"
+    assert registry.models.get("delay").state == "packaged"
     champion = registry.models.champion("delay")
     assert champion is not None
     assert champion.version == "1"
-    assert actions(registry)[-1] == "model:champion"
+    assert actions(registry)[-2:] == ["model:champion", "model:approval:refused"]

@@ -194,6 +194,11 @@ class SqlModels:
             event = self._event(name, version, actor, "model:champion", reason, detail)
             append_events(connection, [event])
 
+    def note(self, name: str, version: str, actor: str, action: str, reason: str) -> None:
+        with self._database.write() as connection:
+            event = self._event(name, version, actor, action, reason, None)
+            append_events(connection, [event])
+
     def history(self, name: str) -> Sequence[Event]:
         with self._database.read() as connection:
             events = [chained.event for chained in read_events(connection, f"{name}@")]
