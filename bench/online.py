@@ -157,14 +157,11 @@ def raw_redis_ms(url: str, rows: int, kind: Kind) -> float:
 
     host, port = url.removeprefix("redis://").split(":")
     suffixes = [f"}}test/{name}.1".encode() for name in kind.view_names()]
+    from featureserver.key_encoders import short_integer
     from featureserver.keys import escape
 
     ids = random.Random(1).sample(range(ENTITIES), rows)
-    keys = [
-        b"{" + escape(b"i" + one.to_bytes(8, "little")) + suffix
-        for suffix in suffixes
-        for one in ids
-    ]
+    keys = [b"{" + escape(short_integer(one)) + suffix for suffix in suffixes for one in ids]
     command = hiredis.pack_command(("MGET", *keys))
     times = []
     with socket.create_connection((host, int(port))) as link:

@@ -145,8 +145,7 @@ class Floor:
 
     async def answer(self, request: FloorRequest) -> bytes:
         kind, ids = self.kinds[request.feature_service], request.entities["id"]
-        pack = struct.Struct("<cq").pack
-        entities = [b"{" + self.escaped(pack(b"i", one)) for one in ids]
+        entities = [b"{" + self.escaped(self.integer(one)) for one in ids]
         keys = [entity + suffix for suffix in kind.suffixes for entity in entities]
         found = await self.read(keys)
         count = len(ids)
@@ -178,6 +177,10 @@ class Floor:
             if not math.isfinite(sum(filter(None, column))):
                 raise ValueError("the floor knows no NaN")
         return [FloorResult(column, statuses, times) for column in columns]
+
+    def integer(self, number: int) -> bytes:
+        size = (number.bit_length() + 8) // 8 if number else 0
+        return b"%d" % size + number.to_bytes(size, "little")
 
     def escaped(self, entity: bytes) -> bytes:
         if b"}" in entity or b"~" in entity:

@@ -4,7 +4,9 @@ What was pushed is in no warehouse, perhaps: a rebuild of such a view takes it a
 the newest schema no longer has stay behind. No engine is asked here.
 """
 
-from featureserver.keys import key_suffix
+from contextlib import suppress
+
+from featureserver.keys import key_suffix, moved
 from featureserver.ports import OnlineStore
 from featureserver.rows import pack, unpack
 from registry.core.published import PublishedView
@@ -16,28 +18,26 @@ def carry_over(
 ) -> int:
     """Write the rows of generation `old` to `new`, newest wins; how many were newer there.
 
-    A row that cannot be read stays behind: nobody could have read it. Columns added since a row was
-    written get the feature's default, as readers gave them.
+    A row that cannot be read, or its key, stays behind: nobody could have read it. Columns added
+    since a row was written get the feature's default, as readers gave them.
     """
-    ending = key_suffix(view.namespace, view.key, old)
     suffix = key_suffix(view.namespace, view.key, new)
+    shorten = view.at(new).key_format > 1
     written = 0
     for keys in store.keys_of(view.namespace, view.key, old):
-        moved, rows = [], []
+        there, rows = [], []
         for key, raw in zip(keys, store.read(keys), strict=True):
-            row = None if raw is None else _renewed(view, raw)
-            if row is not None:
-                moved.append(key[: -len(ending)] + suffix)
-                rows.append(row)
-        written += store.write(moved, rows, expire_seconds=expire_seconds)
+            with suppress(Corrupt):
+                if raw is not None:
+                    row = _renewed(view, raw)
+                    there.append(moved(key, suffix, shorten))
+                    rows.append(row)
+        written += store.write(there, rows, expire_seconds=expire_seconds)
     return written
 
 
-def _renewed(view: PublishedView, raw: bytes) -> bytes | None:
-    try:
-        row = unpack({schema.version: schema for schema in view.row_schemas}, raw)
-    except Corrupt:
-        return None
+def _renewed(view: PublishedView, raw: bytes) -> bytes:
+    row = unpack({schema.version: schema for schema in view.row_schemas}, raw)
     schema = next(s for s in view.row_schemas if s.version == row.schema_version)
     values = row.values(schema) | {
         f.name: f.default for f in view.features if f.name not in row.wire

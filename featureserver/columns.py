@@ -36,9 +36,9 @@ class PackedBatch:
 class BatchPacker:
     """Packs batches of one view with its newest row schema. Built once per view and run."""
 
-    def __init__(self, view: PublishedView, generation: int | None = None) -> None:
+    def __init__(self, view: PublishedView) -> None:
         self._view = view
-        self._space: KeySpace = key_space(view, generation)
+        self._space: KeySpace = key_space(view)
         self._layout: Layout = layout_of(view.row_schema)
         self._plain = _packed_type(layout_of(view.row_schema, PLAIN))
         self._with_created = _packed_type(self._layout)

@@ -7,28 +7,13 @@ escaped (`~` to `~0`, `}` to `~1`), so whatever bytes an entity has, the tag end
 `docs/online-format.md` describes every byte.
 """
 
-import base64
-import math
-import operator
-import struct
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from featureserver.instants import micros_of, read_instant
-from featureserver.values import plain_decimal
-from registry.core.definitions import JoinKey
+from featureserver.key_encoders import BULK, Encoder, encoder_of, shortened
 from registry.core.published import PublishedView
 from registry.kernel.errors import Invalid
-
-_INT64 = struct.Struct("<cq")
-_FLOAT64 = struct.Struct("<cd")
-_SHORT = tuple(bytes((n,)) for n in range(128))
-
-Encoder = Callable[[Any], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +49,22 @@ class KeySpace:
     def _encoded(self, index: int, values: Sequence[Any]) -> list[bytes | None]:
         encode = self.encoders[index]
         try:
-            if encode is _encode_int64 and set(map(type, values)) == {int}:
-                return _encode_int64s(values)
+            if encode in BULK and set(map(type, values)) == {int}:
+                return BULK[encode](values)
             return [None if value is None else encode(value) for value in values]
         except Invalid as error:
             name = self.names[index]
             raise Invalid(f"join key {name!r}: {error.asked}", error.found, error.hint) from error
 
 
-def key_space(view: PublishedView, generation: int | None = None) -> KeySpace:
-    """The keys of a view's live generation, or of another one. A borrowed view is called
-    `namespace/view`; its rows are where its own namespace writes them."""
+def key_space(view: PublishedView) -> KeySpace:
+    """The keys of a view's generation. A borrowed view is called `namespace/view`; its rows are
+    where its own namespace writes them. Raises `Invalid` for types that cannot be keys."""
     ordered = sorted(view.join_keys, key=lambda key: key.name)
-    number = view.generation if generation is None else generation
     return KeySpace(
         tuple(key.name for key in ordered),
-        tuple(encoder_of(key) for key in ordered),
-        key_suffix(view.namespace, view.key.removeprefix(f"{view.namespace}/"), number),
+        tuple(encoder_of(key, view.key_format) for key in ordered),
+        key_suffix(view.namespace, view.key.removeprefix(f"{view.namespace}/"), view.generation),
     )
 
 
@@ -117,133 +101,12 @@ def escape(entity: bytes) -> bytes:
     return entity
 
 
-def encoder_of(key: JoinKey) -> Encoder:
-    """The encoder of a join key's type; raises `Invalid` for types that cannot be keys."""
-    if key.dtype not in _ENCODERS:
-        raise Invalid(
-            f"join key {key.name!r} cannot be of type {key.dtype}",
-            f"join keys may be {', '.join(_ENCODERS)}",
-        )
-    return _ENCODERS[key.dtype]
+def moved(key: bytes, suffix: bytes, shorten: bool) -> bytes:
+    """The key of the same entity with another suffix; `shorten` makes it one of format 2.
 
-
-def _sized(tag: bytes, raw: bytes) -> bytes:
-    size = len(raw)
-    if size < 128:
-        return tag + _SHORT[size] + raw
-    length = bytearray()
-    while size >= 128:
-        length.append(size & 127 | 128)
-        size >>= 7
-    length.append(size)
-    return tag + bytes(length) + raw
-
-
-def _string(value: Any) -> bytes:
-    if not isinstance(value, str):
-        raise _wrong("a string", value)
-    try:
-        return _sized(b"s", value.encode())
-    except UnicodeEncodeError as error:
-        raise Invalid(f"{value!r} is not valid Unicode text") from error
-
-
-def _integer(bits: int) -> Encoder:
-    low, high = -(1 << bits - 1), (1 << bits - 1) - 1
-
-    def encode(value: Any) -> bytes:
-        number = value if type(value) is int else _index(value)
-        if not low <= number <= high:
-            raise Invalid(f"{number} does not fit int{bits}")
-        return _INT64.pack(b"i", number)
-
-    return encode
-
-
-def _encode_int64s(values: Sequence[int]) -> list[bytes | None]:
-    """What `_encode_int64` gives for each, without a call of ours for each."""
-    packed = _INT64.pack
-    try:
-        return [packed(b"i", value) for value in values]
-    except struct.error:
-        return [_encode_int64(value) for value in values]  # says which one does not fit
-
-
-def _index(value: Any) -> int:
-    if isinstance(value, bool):
-        raise _wrong("an integer", value)
-    try:
-        return operator.index(value)
-    except TypeError as error:
-        raise _wrong("an integer", value) from error
-
-
-def _bool(value: Any) -> bytes:
-    if type(value) is not bool:
-        raise _wrong("true or false", value)
-    return b"t\x01" if value else b"t\x00"
-
-
-def _float(value: Any) -> bytes:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _wrong("a number", value)
-    number = float(value)
-    if math.isnan(number):
-        raise _wrong("a number", value)
-    return _FLOAT64.pack(b"f", number + 0.0)  # -0.0 and 0.0 are one key
-
-
-def _bytes(value: Any) -> bytes:
-    if isinstance(value, str):
-        try:
-            value = base64.b64decode(value, validate=True)
-        except ValueError as error:
-            raise _wrong("bytes or base64 text", value) from error
-    if not isinstance(value, bytes):
-        raise _wrong("bytes", value)
-    return _sized(b"b", value)
-
-
-def _timestamp(value: Any) -> bytes:
-    instant = read_instant(value) if isinstance(value, str) else value
-    if not isinstance(instant, datetime):
-        raise _wrong("an instant such as 2013-10-01T12:00:00Z", value)
-    return _INT64.pack(b"T", micros_of(instant))
-
-
-def _decimal(value: Any) -> bytes:
-    try:
-        number = Decimal(value) if isinstance(value, str | int | Decimal) else None
-    except InvalidOperation:
-        number = None
-    if number is None or isinstance(value, bool) or not number.is_finite():
-        raise _wrong("a decimal number", value)
-    return _sized(b"d", plain_decimal(number).encode())
-
-
-def _uuid(value: Any) -> bytes:
-    try:
-        return b"u" + uuid.UUID(str(value)).bytes
-    except ValueError as error:
-        raise _wrong("a UUID", value) from error
-
-
-def _wrong(wanted: str, value: Any) -> Invalid:
-    shown = repr(value)
-    shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    return Invalid(f"{shown} is not {wanted}", f"it is of type {type(value).__name__}")
-
-
-_encode_int64 = _integer(64)
-_ENCODERS: dict[str, Encoder] = {
-    "string": _string,
-    "int64": _encode_int64,
-    "int32": _integer(32),
-    "bool": _bool,
-    "float32": _float,
-    "float64": _float,
-    "bytes": _bytes,
-    "timestamp": _timestamp,
-    "decimal": _decimal,
-    "uuid": _uuid,
-}
+    Raises `Corrupt` when the entity cannot be read.
+    """
+    if not shorten:
+        return key[: key.index(b"}")] + suffix
+    entity = key[1 : key.index(b"}")].replace(b"~1", b"}").replace(b"~0", b"~")
+    return b"{" + escape(shortened(entity)) + suffix

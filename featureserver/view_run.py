@@ -46,7 +46,7 @@ class ViewRun:
     def run(self, asked: Asked) -> ViewReport:
         """Write the view's generation and, where readers are not there yet, switch them to it."""
         target = choose_target(self.view, self.journal, asked.rebuild)
-        filling = replace(self.view, generation=target.generation, ready=True, rebuild=False)
+        filling = self.view.at(target.generation)
         late = timedelta(seconds=self.policy.late_arrival_seconds)
         report = ViewReport(
             self.view.key, 0, 0, 0, 0.0, asked.since, asked.until, generation=target.generation

@@ -44,13 +44,13 @@ def read_row(schemas: dict[int, Sequence[tuple[str, str]]], raw: bytes) -> dict[
     return {"event": event, "created": created, "values": found}
 
 
-def read_key(key: bytes, dtypes: Sequence[str]) -> tuple[list[Any], str, int]:
+def read_key(key: bytes, dtypes: Sequence[str], key_format: int = 2) -> tuple[list[Any], str, int]:
     """The values of the join keys (in the order of their names), what follows, the generation."""
     entity, _, rest = key[1:].partition(b"}")
     entity = entity.replace(b"~1", b"}").replace(b"~0", b"~")
     values = []
     for dtype in dtypes:
-        value, entity = _key_value(dtype, entity)
+        value, entity = _key_value(dtype, entity, key_format)
         values.append(value)
     _need(not entity)
     place, _, generation = rest.decode().rpartition(".")
@@ -70,8 +70,12 @@ def hash_slot(key: bytes) -> int:
     return crc % 16384
 
 
-def _key_value(dtype: str, raw: bytes) -> tuple[Any, bytes]:
+def _key_value(dtype: str, raw: bytes, key_format: int) -> tuple[Any, bytes]:
     tag, rest = raw[:1], raw[1:]
+    if dtype in ("int32", "int64") and key_format == 2:
+        _need(tag in tuple(b"%d" % n for n in range(9)))
+        size = int(tag)
+        return int.from_bytes(_take(rest, 0, size), "little", signed=True), rest[size:]
     if dtype in ("int32", "int64") or dtype == "timestamp":
         _need(tag == (b"T" if dtype == "timestamp" else b"i"))
         return struct.unpack("<q", _take(rest, 0, 8))[0], rest[8:]

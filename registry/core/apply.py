@@ -14,7 +14,7 @@ from registry.core.compiled import Compiled, CompiledFeature
 from registry.core.definitions import FeatureService, FeatureView, OnDemandView
 from registry.core.lines import settle_lines
 from registry.core.publish import publish
-from registry.core.published import PinnedFeature, Published, RowSchema
+from registry.core.published import KEY_FORMAT, PinnedFeature, Published, RowSchema
 from registry.core.state import (
     SERVED_STATES,
     FeatureRecord,
@@ -112,9 +112,15 @@ def _apply_view(draft: _Draft, view: FeatureView, known: ViewLine | None) -> Non
     features = [draft.compiled.features[f"{view.name}:{f.name}"] for f in view.features]
     if known is None or known.retired:
         number = 1 if known is None else known.line + 1
-        line = ViewLine(number, view, (RowSchema(1, _columns(view)),))
+        line = ViewLine(number, view, (RowSchema(1, _columns(view)),), key_format=KEY_FORMAT)
     elif _breaks(draft, features) or _returns(known, view):
-        line = ViewLine(known.line + 1, view, (RowSchema(1, _columns(view)),), ready=False)
+        line = ViewLine(
+            known.line + 1,
+            view,
+            (RowSchema(1, _columns(view)),),
+            ready=False,
+            key_format=KEY_FORMAT,
+        )
     else:
         line = _rewritten(known, view, retyped=_changed_drafts(draft, features))
     draft.lines[line.key] = line
@@ -149,16 +155,21 @@ def _changed_drafts(draft: _Draft, features: list[CompiledFeature]) -> bool:
 
 
 def _rewritten(known: ViewLine, view: FeatureView, retyped: bool) -> ViewLine:
-    schemas, generation = known.row_schemas, known.generation
+    schemas, generation, key_format = known.row_schemas, known.generation, known.key_format
     columns = _columns(view)
     before = dict(schemas[-1].columns)
     if columns != schemas[-1].columns:
         schemas = (*schemas, RowSchema(schemas[-1].version + 1, columns))
     if retyped:  # nothing of it is served, so nobody misses the rows of before
-        generation += 1
+        generation, key_format = generation + 1, KEY_FORMAT
     rebuild = known.rebuild or not before.items() <= dict(columns).items()
     return replace(
-        known, definition=view, row_schemas=schemas, generation=generation, rebuild=rebuild
+        known,
+        definition=view,
+        row_schemas=schemas,
+        generation=generation,
+        rebuild=rebuild,
+        key_format=key_format,
     )
 
 

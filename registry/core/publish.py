@@ -87,6 +87,7 @@ def _view(namespace: str, line: ViewLine, records: list[FeatureRecord]) -> Publi
         rebuild=line.rebuild,
         domain=definition.domain,
         expectations=definition.expectations,
+        key_format=line.key_format,
     )
 
 

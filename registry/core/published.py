@@ -13,6 +13,8 @@ from registry.core.definitions import Expectation, JoinKey, Scalar, Source
 from registry.kernel.errors import Gone, Invalid, NotFound
 from registry.kernel.refs import FeatureRef, parse_ref
 
+# What keys of new generations are: see docs/online-format.md.
+KEY_FORMAT = 2
 STATES = ("draft", "production", "deprecated", "retired", "quarantined")
 
 
@@ -48,7 +50,8 @@ class PublishedView:
     """One line of a view: the newest definition (line of the highest number) or an older one.
 
     A changed meaning starts a new line; an older line goes on holding the feature versions that
-    somebody is still pinned to. `generation` is part of every online key of the line. `ready` is
+    somebody is still pinned to. `generation` is part of every online key of the line, and
+    `key_format` says how the entity is written there. `ready` is
     False from the apply that started the line until its first materialization has ended. `rebuild`
     says that rows of the live generation may hold columns of features that are gone: the next
     materialization writes a new generation and switches to it.
@@ -69,6 +72,7 @@ class PublishedView:
     rebuild: bool = False
     domain: str = ""
     expectations: tuple[Expectation, ...] = ()
+    key_format: int = 1
 
     @property
     def key(self) -> str:
@@ -79,6 +83,13 @@ class PublishedView:
     def row_schema(self) -> RowSchema:
         """The schema that rows are written with now."""
         return self.row_schemas[-1]
+
+    def at(self, generation: int) -> "PublishedView":
+        """The view as it is once that generation is live: another one has the newest keys."""
+        key_format = self.key_format if generation == self.generation else KEY_FORMAT
+        return replace(
+            self, generation=generation, key_format=key_format, ready=True, rebuild=False
+        )
 
     def feature(self, name: str) -> PublishedFeature | None:
         return next((f for f in self.features if f.name == name), None)

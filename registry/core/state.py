@@ -57,7 +57,8 @@ class ViewLine:
     """A compiled definition of a view that somebody may still read. Lines count from 1.
 
     `rebuild` says that the live generation's rows may hold what is gone, so that a new generation
-    is due; it goes on serving until that is written.
+    is due; it goes on serving until that is written. `key_format` is that of the generation's keys:
+    lines that were stored before there was another one have format 1.
     """
 
     line: int
@@ -67,6 +68,7 @@ class ViewLine:
     ready: bool = True
     retired: bool = False
     rebuild: bool = False
+    key_format: int = 1
 
     @property
     def name(self) -> str:

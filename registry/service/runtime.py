@@ -8,7 +8,7 @@ from registry.core.evidence import missing
 from registry.core.lifecycle import check_move, move_of
 from registry.core.lines import settle_lines
 from registry.core.owners import same_subject
-from registry.core.published import PinnedFeature, Published
+from registry.core.published import KEY_FORMAT, PinnedFeature, Published
 from registry.core.state import FeatureRecord, NamespaceState, ViewLine
 from registry.kernel.errors import Forbidden, NotFound, Refused
 from registry.kernel.refs import parse_ref
@@ -149,7 +149,10 @@ def switch_generation(
             raise NotFound("feature view", view_key, state.lines)
         if line.generation == generation and line.ready and not line.rebuild:
             return state
-        moved = replace(line, generation=generation, ready=True, rebuild=False)
+        key_format = line.key_format if generation == line.generation else KEY_FORMAT
+        moved = replace(
+            line, generation=generation, ready=True, rebuild=False, key_format=key_format
+        )
         after = _repinned(replace(state, lines={**state.lines, view_key: moved}), moved)
         return _settled(after, lent_lines(context, transaction, after))
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from registry.core.definitions import JoinKey, Source
 from registry.core.published import (
+    KEY_FORMAT,
     Published,
     PublishedFeature,
     PublishedService,
@@ -49,6 +50,7 @@ def view(
         source=source or Source(name, "table", table=name, timestamp_field="event_timestamp"),
         features=tuple(features),
         row_schemas=(RowSchema(1, tuple((f.name, f.dtype) for f in features)),),
+        key_format=KEY_FORMAT,
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 

@@ -50,8 +50,7 @@ class InMemoryRegistry:
         return principal
 
     def switch_generation(self, view_key: str, generation: int, actor: str) -> Published:
-        old = self.state.view(view_key)
-        switched = replace(old, generation=generation, ready=True, rebuild=False)
+        switched = self.state.view(view_key).at(generation)
         views = {**self.state.views, view_key: switched}
         self.state = replace(self.state, number=self.state.number + 1, views=views)
         return self.state

@@ -42,7 +42,7 @@ class Broken(Reader):
     """Does not answer for the entity 13."""
 
     async def read(self, keys):
-        if any(b"{i\x0d" in key for key in keys):
+        if any(b"{1\x0d" in key for key in keys):
             raise Unavailable("cannot read features", "it is the thirteenth")
         return self.store.read(keys)
 

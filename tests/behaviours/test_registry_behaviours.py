@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from registry.adapters.sql import tables as t
 from registry.bootstrap import SqlRegistry, open_registry
 from registry.core.compiled import Compiled
+from registry.core.published import KEY_FORMAT
 from registry.core.rules.engine import Waiver
 from registry.kernel.errors import Conflict, Forbidden, NotFound, Refused, Unauthorized
 from registry.kernel.settings import Settings
@@ -195,6 +196,18 @@ def test_versions_from_first_to_last(registry: SqlRegistry) -> None:
     registry.switch_generation("delays@2", 1, "materializer")
     retire_version(registry.context, "flights", "delays:mean_delay@1", BOB, "all moved")
     assert set(registry.published().views) == {"delays@2"}  # which holds all that is left
+
+
+def test_generations_that_are_new_have_the_newest_keys(registry: SqlRegistry) -> None:
+    landed(registry, compiled(view()))
+    assert registry.published().views["delays"].key_format == KEY_FORMAT
+    with registry.context.store.write() as transaction:  # as it was stored before format 2 came
+        before = transaction.state("flights")
+        line = replace(before.lines["delays"], key_format=1)
+        after = replace(before, number=before.number + 1, lines={"delays": line})
+        transaction.save_state(before, after)
+    state = registry.switch_generation("delays", 2, "materializer")
+    assert (state.views["delays"].generation, state.views["delays"].key_format) == (2, KEY_FORMAT)
 
 
 def test_quarantine_comes_and_goes(registry: SqlRegistry) -> None:

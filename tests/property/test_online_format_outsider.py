@@ -99,12 +99,13 @@ def test_keys_read_back_and_all_views_of_an_entity_share_a_slot_whatever_bytes_i
     dtypes = data.draw(st.lists(st.sampled_from(sorted(KEYS)), min_size=1, max_size=3))
     names = {f"k{i}": dtype for i, dtype in enumerate(dtypes)}
     values = {name: [data.draw(KEYS[dtype])] for name, dtype in names.items()}
-    (one,) = key_space(view("v", [feature("f")], names)).keys(values)
-    (two,) = key_space(view("w", [feature("f")], names, line=2, generation=7)).keys(values)
+    more = {"key_format": data.draw(st.sampled_from([1, 2]))}
+    (one,) = key_space(view("v", [feature("f")], names, **more)).keys(values)
+    (two,) = key_space(view("w", [feature("f")], names, line=2, generation=7, **more)).keys(values)
     assert one is not None
     assert two is not None
     assert hash_slot(one) == hash_slot(two)
-    found, place, generation = read_key(two, dtypes)
+    found, place, generation = read_key(two, dtypes, more["key_format"])
     assert (place, generation) == ("test/w@2", 7)
     assert found == [as_read(dtype, values[name][0]) for name, dtype in names.items()]
 

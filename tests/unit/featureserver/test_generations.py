@@ -12,6 +12,7 @@ from featureserver.keys import key_space
 from featureserver.materialize import check_failed
 from featureserver.rows import pack, unpack
 from featureserver.stores.memory import InMemoryOnlineStore
+from featureserver.testing import lookup_over
 from registry.core.definitions import Expectation, Source
 from registry.core.published import RowSchema
 from registry.kernel.errors import Misuse, Refused
@@ -37,6 +38,18 @@ def stored(bench, generation=1, schema=None):
             wire = unpack(schemas, raw).wire
             found[int(wire["rate"]) % 1000] = wire["rate"]
     return found
+
+
+def test_a_view_of_older_keys_is_read_until_a_rebuild_gives_it_the_newest():
+    bench = Bench(readings(key_format=1), {"readings": rows(range(300, 320))})
+    lookup, asked = lookup_over(bench.registry.published(), bench.store), {"id": [300, 319, 320]}
+    bench.materializer().run()
+    assert lookup.get(["readings:rate"], asked).columns[0].values == [300.0, 319.0, None]
+    bench.materializer().run(rebuild=True)
+    assert (bench.live.generation, bench.live.key_format) == (2, 2)
+    rebuilt = lookup_over(bench.registry.published(), bench.store)
+    assert rebuilt.get(["readings:rate"], asked).columns[0].values == [300.0, 319.0, None]
+    assert bench.store.generations("test") == {("readings", 2): 20}
 
 
 def whole(count=55, rate=0.0):
@@ -172,10 +185,10 @@ def test_a_line_that_is_no_longer_published_is_deleted_at_the_next_run():
 
 def test_purge_finds_keys_that_no_journal_tells_of():
     bench = Bench(readings(generation=4), {"readings": rows(range(3))})
-    orphans = key_space(bench.view, 2).keys({"id": [1, 2]})
+    orphans = key_space(bench.view.at(2)).keys({"id": [1, 2]})
     row = pack(bench.view.row_schema, {"rate": 1.0}, NOON)
     bench.store.write(orphans, [row, row])
-    ahead = key_space(bench.view, 5).keys({"id": [1]})
+    ahead = key_space(bench.view.at(5)).keys({"id": [1]})
     bench.store.write(ahead, [row])
     (gone,) = bench.materializer().purge()
     assert (gone.generation, gone.deleted, gone.left) == (2, 2, 0)
@@ -186,7 +199,7 @@ def test_purge_finds_keys_that_no_journal_tells_of():
 def test_a_switch_never_goes_to_values_that_differ(monkeypatch):
     bench = Bench(readings(), {"readings": rows(range(20))})
     bench.materializer().run()
-    spoilt = key_space(bench.view, 2).keys({"id": [7]})
+    spoilt = key_space(bench.view.at(2)).keys({"id": [7]})
     late = pack(bench.view.row_schema, {"rate": -1.0}, NOON - HOUR / 4)
     bench.store.write(spoilt, [late])
     (done,) = bench.materializer().run(rebuild=True).views
@@ -259,8 +272,9 @@ def test_quarantine_takes_the_features_that_a_failed_expectation_names():
     assert bench.quarantined == ["readings:rate@1"]
 
 
-def test_a_rebuild_takes_along_what_was_pushed_even_while_readers_moved(monkeypatch):
-    old = readings(source=PUSHED)
+@pytest.mark.parametrize("key_format", [1, 2])
+def test_a_rebuild_takes_along_what_was_pushed_even_while_readers_moved(key_format):
+    old = readings(source=PUSHED, key_format=key_format)
     schema = RowSchema(2, (("rate", "float64"), ("added", "int64")))
     made = replace(
         old,
@@ -277,5 +291,5 @@ def test_a_rebuild_takes_along_what_was_pushed_even_while_readers_moved(monkeypa
     report = slow.run()
     assert report.views[0].switched
     assert bench.store.generations("test") == {("readings", 2): 2}
-    (raw, _) = bench.store.read(key_space(made, 2).keys({"id": [1, 2]}))
+    (raw, _) = bench.store.read(key_space(made.at(2)).keys({"id": [1, 2]}))
     assert unpack({2: schema}, raw).wire == {"rate": 1.0, "added": 7}
