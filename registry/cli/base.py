@@ -6,7 +6,7 @@ from pathlib import Path
 
 from registry.cli.session import load_here
 from registry.core.apply import apply_plan
-from registry.core.changes import plan
+from registry.core.planning import plan
 from registry.core.state import NamespaceState
 from registry.kernel.errors import Misuse, Refused
 from registry.kernel.settings import Settings

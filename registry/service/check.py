@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from registry.core.changes import Plan, plan
+from registry.core.changes import Plan
 from registry.core.compiled import Compiled, service_refs
 from registry.core.duplication import Duplicate, KnownFeature, ValueMatch, duplicates, index_by_key
 from registry.core.findings import Finding
 from registry.core.moves import Pasts, past_names
+from registry.core.planning import plan
 from registry.core.readers import Readers, borrowing_readers, index_readers, service_readers
 from registry.core.rules.base import Evidence
 from registry.core.rules.engine import judge

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from registry.core.answerable import answerable
 from registry.core.audit import Event
-from registry.core.changes import Plan, read_by
+from registry.core.changes import Plan
 from registry.core.compiled import Compiled
 from registry.core.owners import same_subject
+from registry.core.planning import read_by
 from registry.core.policy import Approval, Lack, Need, by_givers, check_approver, lacking, needs
 from registry.core.proposals import PENDING, Proposal
 from registry.core.questions import question_text

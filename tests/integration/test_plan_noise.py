@@ -11,9 +11,9 @@ import pytest
 
 from registry.adapters.repository_cache import LoadResult
 from registry.core.apply import apply_plan
-from registry.core.changes import plan
 from registry.core.compile import compile_repository
 from registry.core.compiled import Compiled
+from registry.core.planning import plan
 from registry.core.readers import Reader
 from registry.core.state import NamespaceState
 from registry.kernel.clock import FixedClock

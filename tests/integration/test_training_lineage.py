@@ -8,7 +8,7 @@ import pytest
 
 from registry.bootstrap import open_registry
 from registry.core.apply import apply_plan
-from registry.core.changes import plan
+from registry.core.planning import plan
 from registry.kernel.settings import read_settings
 from registry.ports import DatasetRecord, ModelRecord
 from registry.testing import NOON

@@ -1,6 +1,6 @@
 from registry.core.apply import apply_plan
-from registry.core.changes import plan
 from registry.core.compiled import Compiled
+from registry.core.planning import plan
 from registry.core.publish import publish
 from registry.core.published import PinnedFeature, Published
 from registry.core.state import NamespaceState

@@ -1,8 +1,9 @@
 from dataclasses import replace
 
 from registry.core.apply import apply_plan
-from registry.core.changes import Change, Plan, plan
+from registry.core.changes import Change, Plan
 from registry.core.findings import Finding
+from registry.core.planning import plan
 from registry.core.policy import Approval, Lack, Need
 from registry.core.pull_requests import Ignored
 from registry.core.readers import Reader

@@ -2,8 +2,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from registry.core.apply import apply_plan
-from registry.core.changes import plan
 from registry.core.findings import Finding
+from registry.core.planning import plan
 from registry.core.published import PublishedView
 from registry.core.state import NamespaceState
 from registry.kernel.clock import FixedClock

@@ -3,9 +3,10 @@ from datetime import timedelta
 import pytest
 
 from registry.core.apply import apply_plan
-from registry.core.changes import Change, plan
+from registry.core.changes import Change
 from registry.core.compiled import Compiled
 from registry.core.definitions import FeatureView
+from registry.core.planning import plan
 from registry.core.readers import index_readers, service_readers
 from registry.core.state import NamespaceState
 from registry.testing import NOON

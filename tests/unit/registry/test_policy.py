@@ -5,9 +5,10 @@ import pytest
 
 from registry.core.answerable import Answerable, answerable
 from registry.core.apply import apply_plan
-from registry.core.changes import Plan, plan
+from registry.core.changes import Plan
 from registry.core.compiled import Compiled
 from registry.core.owners import Domain, Owners
+from registry.core.planning import plan
 from registry.core.policy import (
     DEFAULT_POLICY,
     Approval,

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from registry.core.apply import apply_plan
-from registry.core.changes import plan
 from registry.core.compiled import Compiled
 from registry.core.definitions import Feature, FeatureService, JoinKey, OnDemandView, Source
 from registry.core.duplication import KnownFeature, ValueMatch, duplicates
 from registry.core.findings import Finding
+from registry.core.planning import plan
 from registry.core.readers import Reader, index_readers, service_readers
 from registry.core.rules.base import Evidence
 from registry.core.rules.engine import Waiver, all_rules, judge, read_severities
