@@ -1,6 +1,8 @@
-"""Reads what a forge says (GitHub's events and API answers, in JSON) and what the job without
-secrets wrote. All of it comes from outside: shapes are checked, nothing is believed yet."""
+"""Reads what a forge says (GitHub's events and API answers, in JSON; Gitea's are alike), and what
+the job without secrets wrote. It all comes from outside: shapes are checked, nothing is believed.
+"""
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +12,12 @@ from registry.core.pull_requests import Account, Proposed, PullRequest, Review
 from registry.kernel.errors import Invalid, Misuse
 
 T = TypeVar("T")
+_NAME = r"[\w.-]+"
+_PULL = re.compile(
+    rf"https?://[^/\s]+(?:/api(?:/v\d+)?)?(?:/repos)?/(?P<repository>{_NAME}(?:/{_NAME})+)"
+    r"/pulls/(?P<number>\d+)",
+    re.ASCII,
+)
 MOST_BYTES = 64 * 1024 * 1024
 
 
@@ -49,6 +57,7 @@ class _Review(msgspec.Struct):
     commit_id: str | None = None
     submitted_at: str | None = None
     body: str | None = None
+    dismissed: bool = False  # Gitea's; GitHub says it by the state
 
 
 class _Person(msgspec.Struct):
@@ -97,7 +106,7 @@ def read_reviews(file: Path) -> tuple[Review, ...]:
         Review(
             id=review.id,
             reviewer=_account(review.user),
-            state=review.state.upper(),
+            state="DISMISSED" if review.dismissed else _state(review.state),
             commit=review.commit_id or "",
             at=review.submitted_at or "",
             of=_origin(review.pull_request_url, file),
@@ -130,11 +139,18 @@ def _account(user: _User) -> Account:
     return Account(user.login, user.type != "User" or user.login.endswith("[bot]"))
 
 
+def _state(said: str) -> str:
+    """GitHub's word for what a review says: Gitea has another one for this."""
+    state = said.upper()
+    return "CHANGES_REQUESTED" if state == "REQUEST_CHANGES" else state
+
+
 def _origin(url: str, file: Path) -> str:
-    """`owner/name#12` of `https://api.github.com/repos/owner/name/pulls/12`."""
-    match url.split("/")[-5:]:
-        case ["repos", owner, name, "pulls", number] if number.isdigit():
-            return f"{owner}/{name}#{int(number)}"
+    """`owner/name#12` of `https://api.github.com/repos/owner/name/pulls/12`, or of the page
+    `https://gitea.example/owner/name/pulls/12`. GitLab's projects may lie in groups of groups."""
+    found = _PULL.fullmatch(url)
+    if found is not None:
+        return f"{found['repository']}#{int(found['number'])}"
     raise Invalid(f"a review in {file} belongs to {url!r}", "that is no pull request")
 
 

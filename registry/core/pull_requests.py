@@ -134,9 +134,11 @@ def answers_in(review: Review) -> Iterator[tuple[str, str, AnswerKind, str]]:
 
 
 def behind(owners: Owners, accounts: Iterable[Account], emails: Iterable[str]) -> tuple[str, ...]:
-    """The subjects behind a pull request: its author, who pushed, who committed."""
+    """The subjects behind a pull request: its author, who pushed, who committed. An address is
+    somebody's where `[people]` names it like a login."""
     names = [owners.subject(account.login) or f"@{account.login}" for account in accounts]
-    return tuple(dict.fromkeys([*names, *emails]))
+    written = [owners.subject(email) or email for email in emails]
+    return tuple(dict.fromkeys([*names, *written]))
 
 
 def problem(pull: PullRequest, proposed: Proposed, expected: Mapping[str, str]) -> str:

@@ -1,57 +1,21 @@
-"""One repository from fork to merge, on real git and through the script that forges run."""
+"""One repository from fork to merge, on real git and through the script that forges run; and all
+that is refused on the way, audited, with nothing applied."""
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from registry.bootstrap import SqlRegistry, open_registry
-from registry.kernel.settings import read_settings
 from registry.ports import Principal
-from tests.builders import write_files
-from tests.forge import commit, pull_event, review
+from tests.forge import review
+from tests.git_forge import Forge, open_forge, view
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-ROOT = Path(__file__).parent.parent.parent
-SCRIPT = ROOT / "deploy" / "pull-request.sh"
-COMMAND = Path(sys.executable).parent / "fieldhouse"
-VIEW = """\
-from datetime import timedelta
-from feast import Entity, FeatureView, Field, ValueType
-from feast.types import Float64
-from fieldhouse import SqlSource, governed
-
-carrier = Entity(name="carrier", join_keys=["carrier"], value_type=ValueType.STRING,
-                 description="an airline")
-delays = FeatureView(
-    name="delays", description="how late", entities=[carrier], ttl=timedelta(days=2),
-    source=SqlSource(name="delays_of", timestamp_field="known_at",
-                     query="SELECT carrier, known_at, {how}(delay) AS delay FROM flights "
-                           "GROUP BY carrier, known_at"),
-    tags=governed(owner="olga", state="production", sensitivity="internal"),
-    schema=[Field(name="delay", dtype=Float64, description="delay of arrivals",
-                  tags=governed(unit="minute"{version}))],
-)
-"""
-OWNERS = """\
-[domains.air]
-owner = "olga"
-stewards = ["grace"]
-
-[people]
-ada-l = "ada"
-grace-h = "grace"
-olga-k = "olga"
-"""
-SETTINGS = '[project]\nnamespace = "flights"\n[forge]\nrepository = "shop/features"\n'
 SPY = """\
 import os
 print(dict(os.environ))
@@ -59,176 +23,204 @@ raise RuntimeError(" ".join(f"{k}={v}" for k, v in os.environ.items()))
 """
 
 
-@dataclass
-class Forge:
-    """A bare repository, clones of it, and what its API would say."""
+@dataclass(frozen=True)
+class Opened:
+    """A branch of Ada's fork, and its definitions as the job without secrets read them."""
 
-    folder: Path
-    registry: SqlRegistry
-    tokens: dict[str, str] = field(default_factory=dict)
-
-    def git(self, clone: str, *words: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(self.folder / clone), *words],
-            check=True, capture_output=True, text=True,
-        )  # fmt: skip
-        return done.stdout.strip()
-
-    def clone(self, name: str) -> Path:
-        subprocess.run(
-            ["git", "clone", "-q", str(self.folder / "origin.git"), str(self.folder / name)],
-            check=True, capture_output=True,
-        )  # fmt: skip
-        self.git(name, "config", "user.email", f"{name}@x.y")
-        self.git(name, "config", "user.name", name)
-        return self.folder / name
-
-    def commit(self, clone: str, files: Mapping[str, str], branch: str = "main") -> str:
-        self.git(clone, "checkout", "-q", "-B", branch)
-        write_files(self.folder / clone, files)
-        self.git(clone, "add", "-A")
-        self.git(clone, "commit", "-q", "-m", "features")
-        return self.git(clone, "rev-parse", "HEAD")
-
-    def run(self, clone: str, token: str, *words: str) -> subprocess.CompletedProcess[str]:
-        environ = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.folder),
-            "FIELDHOUSE": str(COMMAND),
-            "FIELDHOUSE_REGISTRY_URL": f"sqlite:///{self.folder / 'registry.db'}",
-            "FIELDHOUSE_AUTH_TOKEN": self.tokens[token],
-        }
-        return subprocess.run(
-            ["sh", str(SCRIPT), *words], cwd=self.folder / clone, env=environ,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-
-    def read(self, clone: str, at: str) -> Path:
-        file = self.folder / f"{at}.json"
-        if not file.exists():
-            done = self.run(clone, "operator", "read", at, str(file))
-            assert done.returncode == 0, done.stderr
-        return file
-
-    def review(self, file: Path, head: str, number: int, *reviews: dict[str, Any]) -> str:
-        """Record and comment in the base checkout; gives the state, and `self.comment`."""
-        said = {
-            "event": pull_event(head, number=number, fork="ada-l/features"),
-            "reviews": list(reviews),
-            "commits": [commit(head, "ada-l", "ada@x.y")],
-        }
-        for name, document in said.items():
-            (self.folder / f"{name}.json").write_text(json.dumps(document))
-        out = self.folder / "out"
-        paths = [str(self.folder / f"{name}.json") for name in said]
-        self.said = self.run("base", "recorder", "review", str(file), *paths, str(out))
-        self.comment = (out / "comment.md").read_text()
-        return (out / "state").read_text().strip()
-
-    def apply(self, file: Path) -> subprocess.CompletedProcess[str]:
-        return self.run("base", "operator", "apply", str(file))
-
-    def number(self) -> int:
-        return self.registry.published().number
-
-    def actions(self) -> list[str]:
-        with self.registry.context.store.read() as transaction:
-            return [chained.event.action for chained in transaction.events()]
+    head: str
+    file: Path
 
 
-def view(how: str = "avg", version: str = "") -> dict[str, str]:
-    return {"feature_repo/air/delays.py": VIEW.format(how=how, version=version)}
+@dataclass(frozen=True)
+class Story:
+    """What became of the first pull request: states and comments in turn, and the merge's jobs."""
+
+    states: list[str]
+    comments: list[str]
+    early: int
+    applied: list[int]
+
+
+def opened(forge: Forge, branch: str, files: dict[str, str]) -> Opened:
+    head = forge.commit("ada", files, branch=branch)
+    return Opened(head, forge.read("ada", head))
 
 
 @pytest.fixture(scope="module")
 def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forge]:
-    """A forge whose base branch was reviewed and applied, through the script alone."""
-    folder = tmp_path_factory.mktemp("forge")
-    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(folder / "origin.git")],
-                   check=True)  # fmt: skip
-    settings = read_settings(
-        folder, {"FIELDHOUSE_REGISTRY_URL": f"sqlite:///{folder / 'registry.db'}",
-                 "FIELDHOUSE_PROJECT_NAMESPACE": "flights"},
-    )  # fmt: skip
-    made = Forge(folder, open_registry(settings))
-    admin = made.registry.issue_token(None, Principal("root", frozenset({"admin"})))
-    for role in ("recorder", "operator"):
-        bot = Principal("ci", frozenset({role}), bot=True)
-        made.tokens[role] = made.registry.issue_token(admin, bot)
-    for name in ("ada", "grace", "olga"):
-        made.registry.issue_token(admin, Principal(name, frozenset({"author", "steward"})))
-    made.clone("base")
-    first = {"fieldhouse.toml": SETTINGS, "feature_repo/owners.toml": OWNERS,
-             ".gitignore": ".fieldhouse/\n__pycache__/\n"}  # fmt: skip
-    made.commit("base", first)
-    made.git("base", "push", "-q", "origin", "main")
-    made.clone("ada")
-    yield made
-    made.registry.database.close()
+    with open_forge(tmp_path_factory.mktemp("forge")) as made:
+        yield made
 
 
-def test_a_fork_is_reviewed_merged_and_applied(forge: Forge) -> None:
-    head = forge.commit("ada", view(), branch="delays")
-    file = forge.read("ada", head)
-    assert forge.review(file, head, 7) == "pending"
-    assert forge.comment.startswith("<!-- fieldhouse: features -->")
-    assert "`delays` gets a new feature: `delay`" in forge.comment
-    assert "- [ ] an approval of `grace`, as a steward of air" in forge.comment
+@pytest.fixture(scope="module", autouse=True)
+def story(forge: Forge) -> Story:
+    return begun(forge)
 
-    assert forge.review(file, head, 7, review("ada-l", head)) == "pending"
-    assert "a review of `ada-l` does not count: it is the author's own" in forge.comment
-    assert forge.apply(file).returncode == 1
 
-    assert forge.review(file, head, 7, review("grace-h", head)) == "success"
-    assert "### Features: ready to merge" in forge.comment
-    forge.git("base", "fetch", "-q", str(forge.folder / "ada"), "delays")
-    forge.clone("merged")
-    forge.git("merged", "fetch", "-q", str(forge.folder / "ada"), "delays")
-    forge.git("merged", "merge", "-q", "--no-ff", "-m", "Merge #7", "FETCH_HEAD")
-    merged = forge.read("merged", forge.git("merged", "rev-parse", "HEAD"))
+def begun(forge: Forge) -> Story:
+    """The feature comes from a fork, is reviewed, merged and applied: all else starts from it."""
+    states, comments = [], []
+    made = opened(forge, "delays", view())
+    for reviews in ([], [review("ada-l", made.head)], [review("grace-h", made.head)]):
+        if len(states) == 2:
+            early = forge.apply(made.file).returncode
+        states.append(forge.review(made.file, made.head, 7, *reviews))
+        comments.append(forge.comment)
+    merged = forge.merge("ada", "delays", 7)
     with ThreadPoolExecutor(2) as pool:  # the merge's job ran twice, at once
         done = list(pool.map(lambda _: forge.apply(merged), range(2)))
-    assert [d.returncode for d in done] == [0, 0], [d.stderr for d in done]
-    assert forge.number() == 1
-    forge.git("merged", "push", "-q", "origin", "main")
     forge.git("base", "pull", "-q", "origin", "main")
+    return Story(states, comments, early, [d.returncode for d in done])
 
-    # Its owner consents to what another one makes of it; what is merged in between voids that.
-    median = forge.commit("ada", view("median", ", version=2"), branch="median")
-    file = forge.read("ada", median)
-    assert forge.review(file, median, 8, review("grace-h", median, number=8)) == "pending"
+
+@pytest.fixture(scope="module")
+def median(forge: Forge) -> Opened:
+    """Another meaning of the feature, which Olga owns and Ada proposes."""
+    return opened(forge, "median", view("median", ", version=2"))
+
+
+def test_a_fork_is_reviewed_merged_and_applied(forge: Forge, story: Story) -> None:
+    assert story.states == ["pending", "pending", "success"]
+    assert story.comments[0].startswith("<!-- fieldhouse: features -->")
+    assert "`delays` gets a new feature: `delay`" in story.comments[0]
+    assert "- [ ] an approval of `grace`, as a steward of air" in story.comments[0]
+    assert "### Features: ready to merge" in story.comments[2]
+    assert forge.number() >= 1
+
+
+def test_its_author_does_not_approve_and_a_merge_before_consent_is_refused(story: Story) -> None:
+    assert "a review of `ada-l` does not count: it is the author's own" in story.comments[1]
+    assert story.early == 1
+
+
+def test_one_merge_applied_twice_at_once_is_applied_once(forge: Forge, story: Story) -> None:
+    assert story.applied == [0, 0]
+    with forge.registry.context.store.read() as transaction:
+        (first, *_) = transaction.proposals("flights")
+        events = [c.event for c in transaction.events(first.digest)]
+    assert [e.action for e in events].count("proposal:applied") == 1
+
+
+def test_an_owner_is_asked_for_what_others_make_of_a_feature(forge: Forge, median: Opened) -> None:
+    by_grace = review("grace-h", median.head, number=8)
+    assert forge.review(median.file, median.head, 8, by_grace) == "pending"
     assert "nothing here takes the approval of grace" in forge.comment
     assert "- [ ] an approval of `olga`, as owner olga" in forge.comment
-    assert forge.review(file, median, 8, review("olga-k", median, number=8)) == "success"
+    by_olga = review("olga-k", median.head, number=8)
+    assert forge.review(median.file, median.head, 8, by_olga) == "success"
 
-    maximum = forge.commit("ada", view("max", ", version=2"), branch="maximum")
-    other = forge.read("ada", maximum)
-    assert forge.review(other, maximum, 9, review("olga-k", maximum, number=9)) == "success"
-    assert forge.apply(other).returncode == 0
-    stale = forge.apply(file)
-    assert (stale.returncode, forge.number()) == (1, 2)
-    assert "merge:refused" in forge.actions()
 
-    # A fork that looks for secrets, and changes the workflow while it is at it.
-    spy = {"feature_repo/air/spy.py": SPY, ".github/workflows/features.yml": "on: push\n"}
-    evil = forge.commit("ada", spy, branch="spy")
-    file = forge.read("ada", evil)
-    assert forge.tokens["operator"] not in file.read_text()
-    assert "FIELDHOUSE_AUTH_TOKEN" not in file.read_text()
-    assert forge.review(file, evil, 10, review("grace-h", evil, number=10)) == "failure"
-    assert "do not load" in forge.comment
-    assert forge.number() == 2
+def test_a_forged_event_of_another_commit_is_refused(forge: Forge, median: Opened) -> None:
+    with forge.changing_nothing("pull-request:refused"):
+        other = "c" * 40
+        consent = review("olga-k", other, number=21)
+        assert forge.review(median.file, other, 21, consent) == "failure"
+    assert "its head is cccccccccccc" in forge.said.stderr
 
-    # A withdrawn review; an event of another commit; one of another repository.
-    mean = forge.commit("ada", view("sum", ", version=3"), branch="sum")
+
+def test_a_forged_event_of_another_repository_is_refused(forge: Forge, median: Opened) -> None:
+    with forge.changing_nothing("pull-request:refused"):
+        consent = review("olga-k", median.head, number=22, repository="evil/features")
+        said = forge.review(median.file, median.head, 22, consent, repository="evil/features")
+        assert said == "failure"
+    assert "it is of repository evil/features" in forge.said.stderr
+
+
+def test_a_replayed_event_is_refused(forge: Forge, median: Opened) -> None:
+    new, old = "2026-03-02T10:00:00Z", "2026-03-01T10:00:00Z"
+    forge.review(median.file, median.head, 23, updated_at=new)
+    with forge.changing_nothing("pull-request:refused"):
+        consent = review("olga-k", median.head, number=23)
+        assert forge.review(median.file, median.head, 23, consent, updated_at=old) == "failure"
+    assert f"the newest event seen is of {new}" in forge.said.stderr
+
+
+def test_reviews_of_another_pull_request_are_refused(forge: Forge, median: Opened) -> None:
+    with forge.changing_nothing("pull-request:refused"):
+        elsewhere = review("olga-k", median.head, number=99)
+        assert forge.review(median.file, median.head, 24, elsewhere) == "failure"
+
+
+def test_an_approval_for_another_digest_does_not_count(forge: Forge, median: Opened) -> None:
+    forge.review(median.file, median.head, 25, review("olga-k", median.head, number=25))
+    other = opened(forge, "minimum", view("min", ", version=2"))
+    with forge.changing_nothing():
+        earlier = review("olga-k", median.head, number=25)
+        assert forge.review(other.file, other.head, 25, earlier) == "pending"
+        assert forge.apply(other.file).returncode == 1
+    assert "a review of `olga-k` does not count: it is of commit" in forge.comment
+
+
+def test_a_withdrawn_review_no_longer_counts(forge: Forge, median: Opened) -> None:
+    given = review("olga-k", median.head, number=26)
+    assert forge.review(median.file, median.head, 26, given) == "success"
+    with forge.changing_nothing("proposal:withdrawn"):
+        gone = review("olga-k", median.head, "DISMISSED", number=26)
+        assert forge.review(median.file, median.head, 26, gone) == "pending"
+        assert forge.apply(median.file).returncode == 1
+
+
+@pytest.mark.parametrize("how", ["expired", "revoked"])
+def test_a_spent_token_records_and_applies_nothing(forge: Forge, median: Opened, how: str) -> None:
+    robot = Principal(f"{how} robot", frozenset({"recorder", "operator"}), bot=True)
+    ends = datetime(2020, 1, 1, tzinfo=UTC) if how == "expired" else None
+    forge.tokens[how] = forge.registry.issue_token(forge.admin, robot, ends)
+    if how == "revoked":
+        (id,) = [
+            t.id for t in forge.registry.list_tokens(forge.admin) if t.subject == robot.subject
+        ]
+        forge.registry.revoke_token(forge.admin, id)
+    with forge.changing_nothing("token:refused"):
+        consent = review("olga-k", median.head, number=27)
+        assert forge.review(median.file, median.head, 27, consent, token=how) == "failure"
+        assert forge.apply(median.file, token=how).returncode == 1
+    assert how in forge.said.stderr
+
+
+def test_of_two_merges_at_once_the_later_one_is_a_stale_plan_and_refused(tmp_path: Path) -> None:
+    with open_forge(tmp_path) as forge:
+        begun(forge)
+        _merge_two_at_once(forge)
+
+
+def _merge_two_at_once(forge: Forge) -> None:
+    both = {how: opened(forge, how, view(how, ", version=2")) for how in ("max", "sum")}
+    for number, made in enumerate(both.values(), 31):
+        consent = review("olga-k", made.head, number=number)
+        assert forge.review(made.file, made.head, number, consent) == "success"
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(forge.apply, [made.file for made in both.values()]))
+    assert sorted(d.returncode for d in done) == [0, 1]
+    late = next(made for made, d in zip(both.values(), done, strict=True) if d.returncode)
+    with forge.changing_nothing("merge:refused"):
+        assert forge.apply(late.file).returncode == 1
+
+
+def test_a_fork_that_prints_the_environment_finds_no_secret_in_it(forge: Forge) -> None:
+    evil = opened(forge, "spy", {"feature_repo/air/spy.py": SPY})
+    shutil.rmtree(forge.folder / "ada" / "feature_repo" / "air" / "__pycache__", True)
     forge.git("ada", "rm", "-q", "-f", "feature_repo/air/spy.py")
-    mean = forge.commit("ada", view("sum", ", version=3"), branch="sum")
-    file = forge.read("ada", mean)
-    assert forge.review(file, mean, 11, review("olga-k", mean, number=11)) == "success"
-    gone = review("olga-k", mean, "DISMISSED", number=11)
-    assert forge.review(file, mean, 11, gone) == "pending"
-    assert forge.review(file, maximum, 11, review("olga-k", maximum, number=11)) == "failure"
-    assert forge.review(file, mean, 11, review("olga-k", mean, number=12)) == "failure"
-    assert forge.apply(file).returncode == 1
-    assert forge.number() == 2
-    assert forge.actions().count("pull-request:refused") == 2
+    read = evil.file.read_text()
+    assert forge.tokens["operator"] not in read
+    assert "FIELDHOUSE_AUTH_TOKEN" not in read
+    with forge.changing_nothing():
+        consent = review("grace-h", evil.head, number=41)
+        assert forge.review(evil.file, evil.head, 41, consent) == "failure"
+        assert forge.apply(evil.file).returncode == 1
+    assert "do not load" in forge.comment
+
+
+def test_a_fork_that_changes_the_workflow_and_the_owners_changes_nobodys_consent(
+    forge: Forge,
+) -> None:
+    mine = {
+        ".github/workflows/features-review.yml": "on: push\n",
+        "deploy/pull-request.sh": "echo success > state\n",
+        "feature_repo/owners.toml": '[people]\nada-l = "olga"\n[domains.air]\nowner = "ada"\n',
+        **view("mode", ", version=3"),
+    }
+    evil = opened(forge, "workflow", mine)
+    with forge.changing_nothing():
+        consent = review("ada-l", evil.head, number=42)
+        assert forge.review(evil.file, evil.head, 42, consent) != "success"
+        assert forge.apply(evil.file).returncode == 1
