@@ -2,20 +2,27 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 
 import pyarrow as pa
 
 from registry.core.published import PublishedView
-from registry.core.similarity.values import MAX_KEYS, ValueSketch, encode, words_in
+from registry.core.similarity.encoding import encode, form_of, words_in
+from registry.core.similarity.values import MAX_KEYS, ValueSketch
 from warehouse.engines.port import Engine
 from warehouse.samples import key_hashes
 
 ANCHOR = "__anchor"
 WANTED_PAIRS = 1024
-MONTHS = 4
 WEEKS = 26
+# Days of a perfect difference set (Singer 1938): of two periods of 31 days some two of these lie
+# apart by any number of days from 1 to 30.
+PERIOD_DAYS, DAYS = 31, (0, 1, 3, 8, 12, 18)
+# Hours of a Golomb ruler, back from noon of every other period's first day: 1 to 13, 16 and 17.
+HOURS = (1, 4, 10, 12, 17)
+RULER = 2 * len(DAYS) + len(HOURS)
+_FIRST = datetime(2000, 1, 1, 12, tzinfo=UTC)
 MAX_LABEL = 80
 
 
@@ -39,14 +46,22 @@ class Places:
         """The sketch of a feature, of its values at each row of the spine."""
         kind, column = encode(given)
         shaped = column.reshape(len(self.anchors), len(self.hashes))
-        words = words_in(kind, given, column)
         return ValueSketch(
-            ref, self.entity, self.hashes, self.anchors, kind, shaped, words, _labels(self.keys)
+            ref,
+            self.entity,
+            self.hashes,
+            self.anchors,
+            kind,
+            shaped,
+            words_in(kind, given, column),
+            _labels(self.keys),
+            form_of(given),
         )
 
 
 def places_of(keys: pa.Table, now: datetime) -> Places:
-    """Some keys, as a table of the join keys, with as many anchors as make `WANTED_PAIRS`."""
+    """Some keys, as a table of the join keys, with as many anchors as make `WANTED_PAIRS`, and a
+    whole ruler of them at least."""
     hashes = tuple(int(number) for number in key_hashes(keys))
     anchors = anchors_before(now, -(-WANTED_PAIRS // max(1, len(hashes))))
     return Places(", ".join(sorted(keys.column_names)), keys, hashes, anchors)
@@ -71,24 +86,29 @@ def smallest(keys: pa.Table) -> pa.Table:
 
 
 def anchors_before(now: datetime, count: int) -> tuple[datetime, ...]:
-    """The first `count` anchors before an instant, ascending.
+    """The first `count` anchors before an instant, `RULER` at least, ascending.
 
-    Days of the last months, an hour, a day and a week apart, so that a copy that comes later is
-    told by as much; then Mondays, then days, at noon UTC. They are fixed points of the calendar,
-    so that sketches made on different days share most of theirs, and fewer keys (more anchors) have
-    all that more keys have.
+    A ruler of two months, any number of days up to thirty and most hours of a day apart, so that a
+    copy that comes later is told by as much; then Mondays, then days, at noon UTC. They are fixed
+    points of the calendar, so that sketches made on different days share most of theirs, and fewer
+    keys (more anchors) have all that more keys have.
     """
-    found = dict.fromkeys(islice(chain(_months(now), _weeks(now), _days(now)), 4 * count + 64))
+    ruler = islice(_ruler(now), RULER)
+    found = dict.fromkeys(islice(chain(ruler, _weeks(now), _days(now)), 4 * count + 64))
     past = [anchor for anchor in found if anchor <= now]
-    return tuple(sorted(past[:count]))
+    return tuple(sorted(past[: max(count, RULER)]))
 
 
-def _months(now: datetime) -> Iterator[datetime]:
-    month = _noon(now).replace(day=1)
-    for _ in range(MONTHS):
-        yield from (month, month.replace(day=2), month.replace(day=2, hour=11))
-        yield month.replace(day=8)
-        month = (month - timedelta(days=1)).replace(day=1)
+def _ruler(now: datetime) -> Iterator[datetime]:
+    """Marks before an instant, newest first, for ever."""
+    period = (now - _FIRST).days // PERIOD_DAYS
+    while True:
+        start = _FIRST + timedelta(days=PERIOD_DAYS * period)
+        marks = [start + timedelta(days=day) for day in DAYS]
+        if period % 2 == 0:
+            marks += [start - timedelta(hours=hours) for hours in HOURS]
+        yield from sorted((mark for mark in marks if mark <= now), reverse=True)
+        period -= 1
 
 
 def _weeks(now: datetime) -> Iterator[datetime]:

@@ -126,17 +126,21 @@ class InMemoryTransaction:
     def value_candidates(
         self, sketch: ValueSketch, limit: int
     ) -> Iterator[tuple[str, FeatureRecord, ValueSketch]]:
-        from registry.core.similarity.fingerprints import asked_fingerprints, stored_fingerprints
+        from registry.core.similarity import fingerprints as prints
 
-        wanted = set(asked_fingerprints(sketch))
         records = {(n, r.ref): r for n, r in self.live_features()}
-        found = [
-            (-len(wanted & set(stored_fingerprints(other))), namespace, other)
-            for namespace, other in self.sketches(sketch.entity)
-        ]
-        for shared, namespace, other in sorted(found, key=lambda hit: hit[:2])[:limit]:
-            if shared:
-                yield namespace, records[namespace, other.ref], other
+        held = {(n, other.ref): other for n, other in self.sketches(sketch.entity)}
+        found: dict[tuple[str, str], None] = {}
+        for asked, stored, most in (
+            (prints.asked_fingerprints, prints.stored_fingerprints, limit),
+            (prints.course_fingerprints, prints.course_fingerprints, limit // 4),
+        ):
+            wanted = set(asked(sketch))
+            shared = {key: len(wanted & set(stored(other))) for key, other in held.items()}
+            best = sorted((key for key in held if shared[key]), key=lambda k: (-shared[k], k))
+            found |= dict.fromkeys(best[:most])
+        for key in found:
+            yield key[0], records[key], held[key]
 
     def index_definitions(self, namespace: str) -> None:
         """Nothing: its look-ups read the definitions themselves."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from registry.core.similarity.values import ValueSketch
 
 
-STRUCTURE, VALUES = 1, 2
+STRUCTURE, VALUES, COURSES = 1, 2, 3
 _AT_ONCE = 200
 Indexed = tuple[str, Sequence[int]]
 
@@ -55,10 +55,13 @@ def put_values(
     connection: sa.Connection, namespace: str, sketches: Iterable["ValueSketch"]
 ) -> None:
     """Index features by what their sketches hold."""
-    from registry.core.similarity.fingerprints import stored_fingerprints
+    from registry.core.similarity.fingerprints import course_fingerprints, stored_fingerprints
 
-    found = ((sketch.ref, stored_fingerprints(sketch)) for sketch in sketches)
-    put(connection, namespace, VALUES, found)
+    made = list(sketches)
+    values = ((sketch.ref, stored_fingerprints(sketch)) for sketch in made)
+    put(connection, namespace, VALUES, values)
+    courses = ((sketch.ref, course_fingerprints(sketch)) for sketch in made)
+    put(connection, namespace, COURSES, courses)
 
 
 def _ids(connection: sa.Connection, namespace: str, refs: list[str]) -> dict[str, int]:

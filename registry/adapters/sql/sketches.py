@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from registry.adapters.sql import tables as t
 from registry.adapters.sql.codec import from_blob, instant_text, to_blob
 from registry.adapters.sql.likeness import put_values
-from registry.core.similarity.values import Kind, ValueSketch
+from registry.core.similarity.encoding import Form, Kind
+from registry.core.similarity.values import ValueSketch
 
-VERSION = 3  # keys by name, anchors at noon; those of other versions are not read
+VERSION = 3  # keys by name, anchors of a ruler; those of other versions are not read
 
 
 class Stored(msgspec.Struct):
@@ -26,6 +27,7 @@ class Stored(msgspec.Struct):
     values: bytes
     words: tuple[tuple[float, str], ...] = ()
     version: int = 1
+    form: Form = "number"
 
 
 def save_sketches(
@@ -83,11 +85,13 @@ def stored_of(sketch: ValueSketch) -> Stored:
     """A sketch as it is kept."""
     keys = struct.pack(f"<{len(sketch.keys)}Q", *sketch.keys)
     values = np.ascontiguousarray(sketch.values, "<f8").tobytes()
-    return Stored(sketch.kind, sketch.anchors, keys, values, sketch.words, VERSION)
+    return Stored(sketch.kind, sketch.anchors, keys, values, sketch.words, VERSION, sketch.form)
 
 
 def sketch_of(ref: str, entity: str, stored: Stored) -> ValueSketch:
     """A sketch as it was kept."""
     keys = struct.unpack(f"<{len(stored.keys) // 8}Q", stored.keys)
     values = np.frombuffer(stored.values, "<f8").reshape(len(stored.anchors), len(keys))
-    return ValueSketch(ref, entity, keys, stored.anchors, stored.kind, values, stored.words)
+    return ValueSketch(
+        ref, entity, keys, stored.anchors, stored.kind, values, stored.words, form=stored.form
+    )

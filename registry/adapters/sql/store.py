@@ -92,10 +92,12 @@ class SqlTransaction:
     def value_candidates(
         self, sketch: ValueSketch, limit: int
     ) -> Iterator[tuple[str, FeatureRecord, ValueSketch]]:
-        from registry.core.similarity.fingerprints import asked_fingerprints
+        from registry.core.similarity.fingerprints import asked_fingerprints, course_fingerprints
 
-        numbers = asked_fingerprints(sketch)
-        refs = list(likeness.find(self._connection, likeness.VALUES, numbers, limit))
+        numbers, course = asked_fingerprints(sketch), course_fingerprints(sketch)
+        found = list(likeness.find(self._connection, likeness.VALUES, numbers, limit))
+        found += likeness.find(self._connection, likeness.COURSES, course, limit // 4)
+        refs = list(dict.fromkeys(found))
         records = {(n, r.ref): r for n, r in states.features_of(self._connection, refs)}
         for namespace, other in sketch_rows.sketches_of(self._connection, refs):
             yield namespace, records[namespace, other.ref], other

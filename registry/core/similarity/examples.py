@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,6 +115,8 @@ def _example(beside: _Beside, row: int, column: int, agrees: bool) -> Example:
 
 
 def _shown(sketch: ValueSketch, value: float) -> str:
+    if sketch.form == "time" and np.isfinite(value):
+        return datetime.fromtimestamp(value, UTC).isoformat().replace("+00:00", "Z")
     if sketch.kind == "number":
         return f"{value:.8g}"
     return dict(sketch.words).get(value, f"#{int(value):x}"[:7])

@@ -1,13 +1,17 @@
 """A few numbers that two sketches share when their values may be alike: to find candidates. Pure.
 
-Three kinds, all of one entity. *Cells*: the smallest hashes of (key, value), whenever it was, over
+Five kinds, all of one entity. *Cells*: the smallest hashes of (key, value), whenever it was, over
 values that are not common; equal features share them, be they null elsewhere, later, or over other
 keys. Of features with few values, several of one key in a month. *Ranks*: the quarters that blocks
 of cells fall into, and where they are null; the same for any unit, rounding or rising function.
 *Patterns*: which cells of a block are equal to which; the same under any renaming of categories.
+*Ratios*: how three cells lie to one another; the same for any unit, whatever fills the nulls.
+*Courses*: all values of two keys, kept apart from the others; some are the same in a copy that
+comes later, by however much.
 A sketch that tells too little to be judged has none.
 """
 
+import math
 from collections.abc import Iterator
 from hashlib import blake2b
 
@@ -27,6 +31,8 @@ BLOCKS = 12
 BLOCK_KEYS = 8
 BLOCK_CELLS = 16
 MONTH_KEYS, MONTH_CELLS = 32, 4
+RATIOS = 12
+COURSES, MIN_COURSE = 2, 6
 MAX_SHARE = 0.1
 _NULL = 7
 Numbers = NDArray[np.uint64]
@@ -55,6 +61,8 @@ def _fingerprints(sketch: ValueSketch, mirrored: bool) -> Iterator[int]:
     if sketch.kind == "number":
         quarters = _quarters(sketch.values, np.sort(known))
         yield from _of_blocks(sketch, "ranks", blocks, quarters)
+        if not few:
+            yield from _ratios(sketch)
         if mirrored:
             turned = np.where(quarters == _NULL, _NULL, 3 - quarters)
             yield from _of_blocks(sketch, "ranks", blocks, turned)
@@ -66,11 +74,29 @@ def _cells(sketch: ValueSketch, distinct: Floats, counts: NDArray[np.int64]) -> 
     limit = max(MAX_SHARE * counts.sum(), float(np.median(counts)))
     common = distinct[counts > limit]
     chosen = ~np.isnan(sketch.values) & ~np.isin(sketch.values, common)
+    yield from _hashed(sketch, chosen)[:CELLS]
+
+
+def course_fingerprints(sketch: ValueSketch) -> tuple[int, ...]:
+    """The numbers, below 2⁶³, by which a copy is found that comes earlier or later: of the first
+    keys that change."""
+    changing = [
+        place
+        for place in range(len(sketch.keys))
+        if len(np.unique(sketch.values[:, place][~np.isnan(sketch.values[:, place])])) >= MIN_COURSE
+    ]
+    chosen = np.zeros(sketch.values.shape, dtype=np.bool_)
+    chosen[:, changing[:COURSES]] = ~np.isnan(sketch.values[:, changing[:COURSES]])
+    return tuple(_hashed(sketch, chosen))
+
+
+def _hashed(sketch: ValueSketch, chosen: NDArray[np.bool_]) -> list[int]:
+    """Hashes of (key, value) of the chosen cells, ascending, each once."""
     keys = np.broadcast_to(np.asarray(sketch.keys, dtype=np.uint64), sketch.values.shape)[chosen]
     values = _nine_digits(sketch.values[chosen]).view(np.uint64)
     entity = np.uint64(_number(sketch.entity.encode()))
     mixed = _mixed(_mixed(keys ^ entity) + values)
-    yield from (int(number) for number in np.unique(mixed >> np.uint64(1))[:CELLS])
+    return [int(number) for number in np.unique(mixed >> np.uint64(1))]
 
 
 def _months_of_keys(sketch: ValueSketch) -> Iterator[int]:
@@ -154,6 +180,20 @@ def _patterns(sketch: ValueSketch, blocks: list[Block]) -> Iterator[int]:
         pattern = [255 if np.isnan(v) else numbers.setdefault(v, len(numbers)) for v in block]
         if 3 <= len(numbers) < len(block):
             yield _number(f"pattern {name} ".encode() + bytes(pattern))
+
+
+def _ratios(sketch: ValueSketch) -> Iterator[int]:
+    """Of three neighbouring keys at a month's first anchor: (a - b) / (a - c), to six digits."""
+    made: list[int] = []
+    for month, rows in _months(sketch).items():
+        values = sketch.values[rows[0]]
+        for start in range(0, len(sketch.keys) - 2, 3):
+            a, b, c = values[start : start + 3].tolist()
+            apart = a - c
+            if a != b and math.isfinite((a - b) / apart if apart else math.nan):
+                name = f"ratio {sketch.entity} {month} {sketch.keys[start : start + 3]} "
+                made.append(_number(f"{name}{(a - b) / apart:.5e}".encode()))
+    yield from sorted(made)[:RATIOS]
 
 
 def _number(text: bytes) -> int:

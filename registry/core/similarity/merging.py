@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from registry.core.similarity.values import Kind, ValueSketch
+from registry.core.similarity.encoding import Kind
+from registry.core.similarity.values import ValueSketch
 from registry.kernel.errors import Invalid
 
 
@@ -30,4 +31,6 @@ def merged(left: ValueSketch, right: ValueSketch, most_keys: int) -> ValueSketch
                 values[:, column] = np.where(np.isnan(given), values[:, column], given)
     words = tuple(dict([*right.words, *left.words]).items())
     kind: Kind = "number" if left.kind == right.kind == "number" else "category"
-    return ValueSketch(left.ref, left.entity, keys, left.anchors, kind, values, words)
+    return ValueSketch(
+        left.ref, left.entity, keys, left.anchors, kind, values, words, form=left.form
+    )

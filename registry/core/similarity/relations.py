@@ -13,10 +13,17 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Places = NDArray[np.intp]
 RelationName = Literal["equal", "rounded", "affine", "monotone", "bijection", "shifted", "none"]
 
 TOLERANCE = 1e-9
-DECIMALS = range(-3, 5)
+# What people round to, the coarsest first: decimals, their halves and quarters, clock minutes.
+STEPS = tuple(
+    sorted(
+        {k * 10.0**-d for d in range(-3, 5) for k in (1, 2, 2.5, 5)} | {15.0, 30.0, 60.0},
+        reverse=True,
+    )
+)
 # Of values that only rise within a key, as counters do, order says nothing about likeness.
 MAX_RISING_KEYS = 0.8
 SAMPLE = 256
@@ -77,7 +84,8 @@ def close(x: Floats, y: Floats) -> Flags:
 
 
 def rounded(x: Floats, y: Floats) -> Relation | None:
-    """One is the other, rounded to some decimals, or cut down or up to them."""
+    """One is the other, rounded to some decimals or another step, cut down or up to it, or kept in
+    single precision."""
     found: list[Relation] = []
     for coarse, fine in ((x, y), (y, x)):
         step = step_of(coarse)
@@ -89,15 +97,21 @@ def rounded(x: Floats, y: Floats) -> Relation | None:
                 cut = close(coarse, np.trunc(fine / step) * step)
             ways = [np.asarray(way | close(coarse, fine)) for way in (half, down, up, cut)]
             found.append(Relation("rounded", max(ways, key=lambda way: int(way.sum()))))
+        found.append(Relation("rounded", _single(coarse, fine)))
     return max(found, key=lambda relation: int(relation.fits.sum()), default=None)
 
 
+def _single(coarse: Floats, fine: Floats) -> Flags:
+    """Where the one is the other in single precision, as FLOAT columns hold it."""
+    with np.errstate(over="ignore"):
+        return np.asarray(coarse == fine.astype(np.float32))
+
+
 def step_of(values: Floats) -> float | None:
-    """The power of ten that all values are multiples of, where there is one."""
+    """The coarsest of `STEPS` that all values are multiples of, where there is one."""
     finite = values[np.isfinite(values)]
     few = finite[:: max(1, len(finite) // 16)]
-    for decimals in DECIMALS:
-        step = 10.0**-decimals
+    for step in STEPS:
         if len(few) and _multiples(few, step) and _multiples(finite, step):
             return step
     return None
@@ -122,9 +136,8 @@ def affine(x: Floats, y: Floats) -> Relation | None:
         line = _through(left[[one, other]], right[[one, other]])
         if line is not None:
             found.append(_line(x, y, *line))
-    step = step_of(right)
-    if step is not None and np.ptp(left) > 0:
-        found.append(_fitted(x, y, left, right, step))
+    if np.ptp(left) > 0 and np.ptp(right) > 0:
+        found += [_fitted(x, y, left, right), _turned(_fitted(y, x, right, left))]
     return max(found, key=lambda relation: int(relation.fits.sum()), default=None)
 
 
@@ -136,7 +149,9 @@ def _through(x: Floats, y: Floats) -> tuple[float, float] | None:
     return slope, float(y[0] - slope * x[0])
 
 
-def _line(x: Floats, y: Floats, slope: float, intercept: float, slack: float = 0.0) -> Relation:
+def _line(
+    x: Floats, y: Floats, slope: float, intercept: float, slack: Floats | float = 0.0
+) -> Relation:
     with np.errstate(all="ignore"):
         wanted = slope * x + intercept
         size = np.maximum(np.maximum(np.abs(slope * x), abs(intercept)), np.abs(y))
@@ -144,14 +159,28 @@ def _line(x: Floats, y: Floats, slope: float, intercept: float, slack: float = 0
     return Relation("affine", np.asarray(fits), slope, intercept)
 
 
-def _fitted(x: Floats, y: Floats, left: Floats, right: Floats, step: float) -> Relation:
-    """By least squares, where the right side was rounded after: half a step is forgiven, of values
-    that spread over many steps."""
-    if np.ptp(right) < 16 * step:
+def _fitted(x: Floats, y: Floats, left: Floats, right: Floats) -> Relation:
+    """By least squares, where the right side was rounded after, or cut towards zero: half a step is
+    forgiven, of values that spread over many steps."""
+    step = step_of(right)
+    if step is None or np.ptp(right) < 16 * step:
         return Relation("affine", np.zeros(x.shape, dtype=np.bool_))
     middle = float(left.mean())
-    slope = float(np.dot(left - middle, right) / np.dot(left - middle, left - middle))
-    return _line(x, y, slope, float(right.mean() - slope * middle), 0.55 * step)
+    found: list[Relation] = []
+    for back in (0.0, 0.5 * step):
+        aims = right + back * np.sign(right)  # the middle of what was cut to it
+        slope = float(np.dot(left - middle, aims) / np.dot(left - middle, left - middle))
+        slack = np.where(y == 0, 0.55 * step + back, 0.55 * step)
+        intercept = float(aims.mean() - slope * middle)
+        found.append(_line(x, y + back * np.sign(y), slope, intercept, slack))
+    return max(found, key=lambda relation: int(relation.fits.sum()))
+
+
+def _turned(found: Relation) -> Relation:
+    """A line seen from its other side."""
+    if found.slope == 0.0:
+        return Relation("affine", np.zeros(found.fits.shape, dtype=np.bool_))
+    return Relation("affine", found.fits, 1 / found.slope, -found.intercept / found.slope)
 
 
 def monotone(x: Floats, y: Floats) -> Relation:

@@ -5,18 +5,17 @@ hashes. Two sketches of one entity therefore hold the same keys, and can be comp
 the data again. Evidence is counted in (key, anchor) pairs.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Any, Literal
+from datetime import datetime
 
 import numpy as np
 
+from registry.core.similarity.encoding import Form, Kind
 from registry.core.similarity.relations import (
     Flags,
     Floats,
+    Places,
     Relation,
     RelationName,
     close,
@@ -26,9 +25,7 @@ from registry.core.similarity.relations import (
     of_numbers,
     only_rises,
 )
-from registry.kernel.canonical import digest_bytes
-
-Kind = Literal["number", "category"]
+from registry.core.similarity.shifts import likely_shifts
 
 # A pair of features is only judged on enough pairs that tell something.
 MIN_PAIRS = 64
@@ -36,23 +33,23 @@ MIN_DISTINCT = 16
 MAX_MODE_SHARE = 0.8
 MIN_INDEPENDENT = 32
 MIN_OVERLAP = 0.5
+# What one side has where the other has nothing, if it is one value: the nulls were filled.
+MIN_FILLED, MIN_KNOWN = 0.995, 0.1
 MAX_KEYS = 128
 NEAR_TOTAL = 0.995
 # Of pairs where not both are at their commonest value: zeros that agree prove little.
 NEAR_TOTAL_TELLING = 0.98
 # A copy that comes later is the same numbers, but for a few that were summed in another order.
 MAX_NOISE = 0.5
-MAX_SHIFT = timedelta(days=62)
-SHIFTS_TRIED = 16
-MAX_WORDS, MAX_WORD = 32, 60
 
 
 @dataclass(frozen=True, eq=False)
 class ValueSketch:
     """`values` float64 [anchors, keys], NaN for null. `keys` are hashes, ascending, the smallest of
-    the entity's. Numbers, booleans and texts of digits are numbers; other texts are categories, by
-    a hash that float64 holds exactly; `words` are the texts of some of them. `labels` are the keys
-    as people know them, of a sketch that was made just now: they are not kept."""
+    the entity's. Numbers, booleans and texts of digits are numbers, and so are times, in seconds
+    since 1970; other texts are categories, by a hash that float64 holds exactly; `words` are the
+    texts of some of them. `form` says what they were. `labels` are the keys as people know them, of
+    a sketch that was made just now: they are not kept."""
 
     ref: str
     entity: str
@@ -62,6 +59,7 @@ class ValueSketch:
     values: Floats
     words: tuple[tuple[float, str], ...] = ()
     labels: tuple[str, ...] = ()
+    form: Form = "number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +67,11 @@ class ValueEvidence:
     """What a comparison found. `agreeing` of `pairs` fit the relation; `distinct` values and the
     share of the commonest say how much the pairs tell, and `independent` how many of them say
     something that their key's value before did not; `overlap` is the share of pairs that both know
-    among those that one knows; `null_agreement` is over all pairs of common
-    keys. `slope` and `intercept` are those of an affine relation, right = slope · left + intercept;
-    of a shifted one the right is what the left was `shift_seconds` before.
+    among those that one knows; `null_agreement` is over all pairs of common keys. `filled` is
+    (side, value) where one side, "left" or "right", has that one value wherever the other has
+    nothing, `retyped` whether texts, numbers and times face one another. `slope` and `intercept`
+    are those of an affine relation, right = slope · left + intercept; of a shifted one the right is
+    what the left was `shift_seconds` before.
     """
 
     relation: RelationName
@@ -85,6 +85,8 @@ class ValueEvidence:
     shift_seconds: float = 0.0
     independent: int = MIN_INDEPENDENT
     overlap: float = 1.0
+    filled: tuple[str, float] | None = None
+    retyped: bool = False
 
     @property
     def share(self) -> float:
@@ -94,45 +96,9 @@ class ValueEvidence:
     def telling(self) -> bool:
         """Whether there is enough to judge by: pairs, distinct values, no one value that rules."""
         enough = self.pairs >= MIN_PAIRS and self.distinct >= MIN_DISTINCT
-        enough = enough and self.independent >= MIN_INDEPENDENT and self.overlap >= MIN_OVERLAP
+        least = MIN_OVERLAP if self.filled is None else MIN_KNOWN
+        enough = enough and self.independent >= MIN_INDEPENDENT and self.overlap >= least
         return enough and self.mode_share <= MAX_MODE_SHARE
-
-
-def encode(values: Sequence[Any]) -> tuple[Kind, Floats]:
-    """A column's values as a sketch keeps them, whatever type they came in."""
-    numbers = [_number(value) for value in values]
-    if all(number is not None for number in numbers):
-        return "number", np.asarray(numbers, dtype=np.float64)
-    return "category", np.asarray([_category(value) for value in values], dtype=np.float64)
-
-
-def words_in(kind: Kind, values: Sequence[Any], encoded: Floats) -> tuple[tuple[float, str], ...]:
-    """(hash, text) of the first categories of a column, cut short: for people to read."""
-    if kind == "number":
-        return ()
-    found: dict[float, str] = {}
-    for value, code in zip(values, encoded.tolist(), strict=True):
-        if value is not None and len(found) < MAX_WORDS:
-            found.setdefault(code, str(value)[:MAX_WORD])
-    return tuple(found.items())
-
-
-def _number(value: Any) -> float | None:
-    """The value as a number, NaN for null; None when it is a text that is no number."""
-    if value is None:
-        return float("nan")
-    try:
-        return float(value)
-    except OverflowError:  # a whole number beyond all floats
-        return float("inf") if value > 0 else float("-inf")
-    except (TypeError, ValueError):
-        return None
-
-
-def _category(value: Any) -> float:
-    if value is None:
-        return float("nan")
-    return float(int(digest_bytes(str(value).strip().encode())[7:20], 16))
 
 
 def compare(left: ValueSketch, right: ValueSketch) -> ValueEvidence | None:
@@ -143,10 +109,16 @@ def compare(left: ValueSketch, right: ValueSketch) -> ValueEvidence | None:
     aligned = _Aligned.of(left, right)
     if aligned is None:
         return None
-    if "category" in (left.kind, right.kind):
-        return aligned.strongest(of_categories(*aligned.both_known))
+    found = _related(aligned, "category" in (left.kind, right.kind))
+    return replace(found, retyped=left.form != right.form)
+
+
+def _related(aligned: "_Aligned", categories: bool) -> ValueEvidence:
     x, y = aligned.both_known
-    found = aligned.strongest(of_numbers(x, y) if go_together(x, y) else iter(()))
+    if categories:
+        found = aligned.strongest(of_categories(x, y))
+    else:
+        found = aligned.strongest(of_numbers(x, y) if go_together(x, y) else iter(()))
     if found.relation == "monotone" and (only_rises(aligned.a) or only_rises(aligned.b)):
         found = replace(found, relation="none")
     return found if found.relation != "none" else _shifted(aligned) or found
@@ -198,6 +170,7 @@ class _Aligned:
             intercept=relation.intercept if relation is not None else 0.0,
             independent=min(independent(self.a), independent(self.b)),
             overlap=len(x) / max(1, int(np.sum(~np.isnan(self.a) | ~np.isnan(self.b)))),
+            filled=_filled(self.a, self.b),
         )
 
     def strongest(self, relations: Iterator[Relation]) -> ValueEvidence:
@@ -236,6 +209,18 @@ def _variety(x: Floats, y: Floats) -> tuple[int, float]:
     return min(len(c) for c in counts), max(float(c.max() / len(x)) for c in counts)
 
 
+def _filled(a: Floats, b: Floats) -> tuple[str, float] | None:
+    """The side that has one value wherever the other has nothing, and that value."""
+    alone = {"left": a[np.isnan(b) & ~np.isnan(a)], "right": b[np.isnan(a) & ~np.isnan(b)]}
+    side = max(alone, key=lambda name: len(alone[name]))
+    values, count = alone[side], sum(map(len, alone.values()))
+    if not count or len(values) < MIN_FILLED * count:
+        return None
+    distinct, counts = np.unique(values, return_counts=True)
+    most = int(counts.argmax())
+    return (side, float(distinct[most])) if counts[most] >= MIN_FILLED * count else None
+
+
 def _at_mode(values: Floats) -> Flags:
     """Which values are the commonest one, where it is common; none where all are rare."""
     if not len(values):
@@ -246,29 +231,16 @@ def _at_mode(values: Floats) -> Flags:
 
 
 def _shifted(aligned: _Aligned) -> ValueEvidence | None:
-    """One is the other some time later: for the spans that most anchors lie apart."""
-    for span, before, after in _spans(aligned.anchors):
-        for sign, first, second in ((1, before, after), (-1, after, before)):
-            found = _later(aligned, first, second)
-            if found is not None:
-                return replace(found, shift_seconds=sign * span.total_seconds())
+    """One is the other some time later, by a span that anchors lie apart."""
+    seconds = np.array([anchor.timestamp() for anchor in aligned.anchors])
+    for shift in likely_shifts(aligned.a, aligned.b, seconds, MIN_PAIRS):
+        found = _later(aligned, shift.rows, shift.others)
+        if found is not None:
+            return replace(found, shift_seconds=shift.seconds)
     return None
 
 
-@lru_cache(maxsize=64)  # anchors are fixed points of the calendar: hundreds of pairs have the same
-def _spans(anchors: tuple[datetime, ...]) -> list[tuple[timedelta, list[int], list[int]]]:
-    """The spans that most pairs of anchors lie apart, and the places of both."""
-    apart: dict[timedelta, list[tuple[int, int]]] = defaultdict(list)
-    for one, early in enumerate(anchors):
-        for other, late in enumerate(anchors[one + 1 :], one + 1):
-            if late - early > MAX_SHIFT:
-                break
-            apart[late - early].append((one, other))
-    likely = sorted(apart.items(), key=lambda item: (-len(item[1]), item[0]))[:SHIFTS_TRIED]
-    return [(span, [a for a, _ in places], [b for _, b in places]) for span, places in likely]
-
-
-def _later(aligned: _Aligned, rows: list[int], others: list[int]) -> ValueEvidence | None:
+def _later(aligned: _Aligned, rows: Places, others: Places) -> ValueEvidence | None:
     early, late = aligned.a[rows], aligned.b[others]
     if np.count_nonzero(early == late) < MIN_PAIRS * MAX_NOISE:
         return None

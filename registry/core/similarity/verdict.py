@@ -79,9 +79,19 @@ def _by_values(found: "ValueEvidence | None", names: Names) -> Judgement | None:
         return None
     counted = f"for {found.agreeing} of {found.pairs} (key, time) pairs"
     nulls_agree = found.null_agreement >= MIN_NULL_AGREEMENT
-    if found.relation == "equal" and nulls_agree:
+    if found.relation == "equal" and nulls_agree and not found.retyped:
         return Judgement("duplicate", f"values equal {counted}")
-    return Judgement("near-duplicate", f"{_relation(found, *names)}, {counted}")
+    filled = _filled(found, *names)
+    return Judgement("near-duplicate", f"{_relation(found, *names)}{filled}, {counted}")
+
+
+def _filled(found: "ValueEvidence", new: str, old: str) -> str:
+    """That nulls were filled, and with what."""
+    if found.filled is None or found.null_agreement >= MIN_NULL_AGREEMENT:
+        return ""
+    side, value = found.filled
+    full, empty = (old, new) if side == "left" else (new, old)
+    return f", and {full} is {value:.8g} where {empty} is null"
 
 
 def _relation(found: "ValueEvidence", new: str, old: str) -> str:
@@ -91,13 +101,23 @@ def _relation(found: "ValueEvidence", new: str, old: str) -> str:
     if found.relation == "shifted":
         later, earlier = (new, old) if found.shift_seconds > 0 else (old, new)
         return f"{later} is what {earlier} was {_span(found.shift_seconds)} before"
+    if found.relation == "equal":
+        return _equal(found, new, old)
     clauses = {
-        "equal": f"{new} equals {old} where both are known, and is null at other keys",
         "rounded": f"{new} and {old} are one number, rounded on one side",
         "monotone": f"{new} and {old} rise and fall together: a rank, a bucket or a curve",
         "bijection": f"{new} and {old} name the same categories in two ways",
     }
     return clauses[found.relation]
+
+
+def _equal(found: "ValueEvidence", new: str, old: str) -> str:
+    """Why equal values are no duplicate: of another type, filled, or known elsewhere."""
+    as_what = " as a value of another type" if found.retyped else ""
+    if found.null_agreement >= MIN_NULL_AGREEMENT:
+        return f"{new} equals {old}{as_what}"
+    nulls = "" if found.filled is not None else ", and one is null where the other is not"
+    return f"{new} equals {old}{as_what} where both are known{nulls}"
 
 
 def formula(new: str, old: str, slope: float, intercept: float) -> str:

@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pytest
 
+from registry.core.similarity.encoding import encode
 from registry.core.similarity.facets import set_facets_apart
 from registry.core.similarity.fingerprints import stored_fingerprints
 from registry.core.similarity.structure import near_copy
 from registry.core.similarity.trees import sql_tree
-from registry.core.similarity.values import ValueSketch, compare, encode
+from registry.core.similarity.values import ValueSketch, compare
 from registry.core.sql_lineage import column_text, followed
 from registry.testing import NOON
 

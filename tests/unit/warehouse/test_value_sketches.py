@@ -7,21 +7,22 @@ from registry.core.similarity.values import compare
 from registry.kernel.clock import FixedClock
 from registry.testing import feature, view
 from tests.warehouses import hour, hours
-from warehouse.anchors import anchors_before
+from warehouse.anchors import RULER, anchors_before
 from warehouse.testing import InMemoryEngine
 from warehouse.value_sketches import ValueSketcher
 
 NOW = datetime(2013, 3, 20, 15, 30, tzinfo=UTC)
 
 
-def test_anchors_are_fixed_points_of_the_calendar() -> None:
-    first = anchors_before(NOW, 12)
-    assert {a.day for a in first} == {1, 2, 8}
-    apart = {late - early for early in first for late in first}
-    assert {timedelta(hours=1), timedelta(days=1), timedelta(days=7)} <= apart
-    assert all((a.hour in (11, 12), a.minute, a.microsecond) == (True, 0, 0) for a in first)
-    assert list(first) == sorted(set(first))
-    assert max(first) <= NOW
+@pytest.mark.parametrize("later", range(0, 62, 7))
+def test_anchors_lie_any_number_of_days_apart_and_most_hours(later: int) -> None:
+    found = anchors_before(NOW + timedelta(days=later), 1)
+    apart = {late - early for early in found for late in found}
+    assert {timedelta(days=n) for n in range(1, 31)} <= apart
+    assert {timedelta(hours=n) for n in (*range(1, 14), 16, 17)} <= apart
+    assert len(found) == RULER
+    assert list(found) == sorted(set(found))
+    assert max(found) <= NOW + timedelta(days=later)
 
 
 @pytest.mark.parametrize("fewer", [1, 4, 5, 30, 200])
@@ -30,8 +31,9 @@ def test_fewer_anchors_are_some_of_more(fewer: int) -> None:
 
 
 def test_sketches_of_the_next_day_share_most_anchors() -> None:
-    today, tomorrow = (set(anchors_before(NOW + timedelta(days=d), 40)) for d in (0, 1))
-    assert len(today & tomorrow) >= 38
+    for count in (1, 40):
+        today, tomorrow = (set(anchors_before(NOW + timedelta(days=d), count)) for d in (0, 1))
+        assert len(today & tomorrow) >= len(today) - 2
 
 
 @pytest.fixture
@@ -57,8 +59,10 @@ def test_a_sketch_holds_what_was_known_at_each_anchor(sketcher: ValueSketcher) -
     (sketch,) = sketcher(view("euros", [feature("amount")], ttl_seconds=60.0), ["amount"])
     assert sketch.ref == "euros:amount@1"
     assert sketch.values.shape == (len(sketch.anchors), 10)
-    new_year = sketch.values[sketch.anchors.index(hour(12))]
-    assert sorted(new_year) == sorted(float((key * 7919) % 1009) for key in range(10))
+    place, anchor = len(sketch.anchors) - 1, sketch.anchors[-1]
+    n = (anchor - hour(0)) // timedelta(hours=40)
+    known = sorted(float((key * 7919 + n * 104729) % 1009) for key in range(10))
+    assert sorted(sketch.values[place]) == known
 
 
 def test_sketches_of_one_entity_are_comparable_across_tables_and_types(
