@@ -19,11 +19,11 @@ def serve_reviews(host: str, port: int) -> None:
     from featureserver.listen import listen_tcp
     from featureserver.server import address_of, serve
     from fieldhouse.reviews import review_app
-    from registry.cli.session import open_here, project_settings
+    from registry.cli.session import open_with_warehouse, project_settings
     from registry.kernel.logs import configure_logs
 
     configure_logs()
-    registry = open_here(project_settings(), runs_code=False)
+    registry = open_with_warehouse(project_settings(), runs_code=False)
     socket = listen_tcp(host, port)
     click.echo(f"reviews on {address_of(socket)}", err=True)
     serve(review_app(registry), [socket], DRAIN_SECONDS)

@@ -69,14 +69,14 @@ def examine(
     """The plan (None when the definitions cannot be loaded) and all findings; `on_samples` those of
     expectations too, where there is a warehouse to draw from."""
     from registry.cli.base import state_at
-    from registry.cli.session import load_here, open_here, project_settings
+    from registry.cli.session import load_here, open_with_warehouse, project_settings
     from registry.service.check import check as check_repository
 
     settings = project_settings()
     loaded = load_here(settings, folder)
     if loaded.compiled is None:
         return None, loaded.findings
-    registry = open_here(settings)
+    registry = open_with_warehouse(settings)
     state = None if base is None else state_at(settings, base)
     tried = _sample_checker(settings) if on_samples else None
     checked = check_repository(registry.context, loaded.compiled, state, tried)

@@ -84,12 +84,12 @@ def comment(
       fieldhouse pr comment --definitions definitions.json
     """
     from registry.adapters.forge import read_proposed
-    from registry.cli.session import open_here, project_settings
+    from registry.cli.session import open_with_warehouse, project_settings
     from registry.kernel.errors import Refused
     from registry.reports.comment import Comment, comment_markdown
 
     settings = project_settings()
-    registry = open_here(settings, runs_code=False)
+    registry = open_with_warehouse(settings, runs_code=False)
     proposed = read_proposed(definitions_file)
     repository = proposed.repository
     if repository is not None and repository.namespace != registry.namespace:

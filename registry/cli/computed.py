@@ -55,13 +55,13 @@ def _changed(
     settings: "Settings", repository: "Repository | None"
 ) -> "tuple[ChangedComputed, ...]":
     """What changes; nothing where the definitions do not load."""
-    from registry.cli.session import compile_here, open_here
+    from registry.cli.session import compile_here, open_with_warehouse
     from registry.kernel.errors import Refused
     from registry.service.preview import changed_computed, preview
 
     if repository is None:
         return ()
-    registry = open_here(settings, runs_code=False)
+    registry = open_with_warehouse(settings, runs_code=False)
     if repository.namespace != registry.namespace:
         raise Refused(
             f"these are definitions of namespace {repository.namespace}",

@@ -65,12 +65,12 @@ def answer(feature: str, other: str, token: str | None, out: Output, **said: str
 
 
 def _show(everything: bool, refresh: bool, out: Output) -> None:
-    from registry.cli.session import open_here, project_settings
+    from registry.cli.session import open_with_warehouse, project_settings
     from registry.reports.kinship import kin_counts, kin_text
     from registry.service.alike import refresh_sketches
     from registry.service.kinship import whole_registry
 
-    registry = open_here(project_settings())
+    registry = open_with_warehouse(project_settings())
     context = registry.context
     if refresh and context.sketches is not None:
         count, unread = refresh_sketches(context, registry.published())

@@ -114,12 +114,12 @@ def record(
       fieldhouse pr record --event event.json --reviews reviews.json --definitions definitions.json
     """
     from registry.adapters.forge import read_committers, read_reviews
-    from registry.cli.session import open_here, principal_here, project_settings
+    from registry.cli.session import open_with_warehouse, principal_here, project_settings
     from registry.core.pull_requests import Account, behind
     from registry.service.pull_requests import record as take
 
     settings = project_settings()
-    registry = open_here(settings, runs_code=False)
+    registry = open_with_warehouse(settings, runs_code=False)
     principal = principal_here(registry, settings, token, "recorder")
     proposed, pull = _read(definitions_file, event_file)
     compiled = _compiled(settings, registry, principal, proposed, pull)
@@ -213,12 +213,17 @@ def apply(definitions_file: Path, token: str | None, out: Output) -> None:
       fieldhouse pr apply --definitions definitions.json
     """
     from registry.adapters.forge import read_proposed
-    from registry.cli.session import compile_here, open_here, principal_here, project_settings
+    from registry.cli.session import (
+        compile_here,
+        open_with_warehouse,
+        principal_here,
+        project_settings,
+    )
     from registry.kernel.errors import Refused
     from registry.service.pull_requests import merge
 
     settings = project_settings()
-    registry = open_here(settings)
+    registry = open_with_warehouse(settings)
     principal = principal_here(registry, settings, token, "operator")
     proposed = read_proposed(definitions_file)
     repository = proposed.repository

@@ -28,7 +28,12 @@ def propose(folder: Path | None, reason: str, token: str | None, out: Output) ->
     Example:
       fieldhouse propose --reason "delays by route, for the delay model"
     """
-    from registry.cli.session import load_here, open_here, principal_here, project_settings
+    from registry.cli.session import (
+        load_here,
+        open_with_warehouse,
+        principal_here,
+        project_settings,
+    )
     from registry.kernel.errors import Refused
     from registry.reports.text import findings_text, standing_text, summary
     from registry.service.check import CheckFailed
@@ -39,7 +44,7 @@ def propose(folder: Path | None, reason: str, token: str | None, out: Output) ->
     if loaded.compiled is None:
         out.say(findings_text(loaded.findings))
         raise Refused("the definitions do not load", loaded.findings[0].message)
-    registry = open_here(settings)
+    registry = open_with_warehouse(settings)
     principal = principal_here(registry, settings, token, "author")
     try:
         stands = put_forward(registry.context, loaded.compiled, principal, reason)
@@ -117,11 +122,16 @@ def apply(digest: str, token: str | None, out: Output) -> None:
     Example:
       fieldhouse apply sha256:1f0c…
     """
-    from registry.cli.session import compile_here, open_here, principal_here, project_settings
+    from registry.cli.session import (
+        compile_here,
+        open_with_warehouse,
+        principal_here,
+        project_settings,
+    )
     from registry.service.apply import apply as carry_out
 
     settings = project_settings()
-    registry = open_here(settings)
+    registry = open_with_warehouse(settings)
     principal = principal_here(registry, settings, token, "operator")
     with registry.context.store.read() as transaction:
         proposal = transaction.proposal(digest)

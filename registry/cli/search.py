@@ -46,7 +46,7 @@ def search(
       fieldhouse search --sql "SELECT carrier, AVG(arr_delay) AS d FROM flights GROUP BY carrier"
       fieldhouse search --like delays.parquet:delay --key airline=carrier --time at
     """
-    from registry.cli.session import open_here, project_settings
+    from registry.cli.session import open_with_warehouse, project_settings
     from registry.kernel.errors import Misuse
     from registry.service.search import search_sql, search_words
 
@@ -57,7 +57,7 @@ def search(
             "search takes words, a query or an example", hint="give a question, --sql or --like"
         )
     settings = project_settings()
-    context = open_here(settings).context
+    context = open_with_warehouse(settings).context
     if query:
         found = search_sql(context, query, limit)
     elif like:

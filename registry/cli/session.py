@@ -35,8 +35,17 @@ def project_settings() -> Settings:
     return read_settings(Path.cwd())
 
 
-def open_here(settings: Settings, *, runs_code: bool = True) -> "SqlRegistry":
-    """The registry of these settings; the warehouse's columns when the door joined them.
+def open_here(settings: Settings) -> "SqlRegistry":
+    """The registry of these settings alone: for commands that judge no definitions."""
+    from registry.bootstrap import open_registry
+
+    _check_project(settings)
+    return open_registry(settings)
+
+
+def open_with_warehouse(settings: Settings, *, runs_code: bool = True) -> "SqlRegistry":
+    """The same with what rules look at besides: the warehouse's columns and values, where the door
+    joined them.
 
     `runs_code` False: definitions that are compared may be anybody's, so that no function in them
     is run.

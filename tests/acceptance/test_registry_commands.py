@@ -416,6 +416,14 @@ def test_tokens_are_listed_without_themselves_and_revoked(project: Project) -> N
     assert project.run("token", "create", "x", "--role", "king", by="ada").code == 2
 
 
+def test_commands_that_judge_no_definitions_leave_the_warehouse_alone(project: Project) -> None:
+    (project.folder / "warehouse_data").mkdir(exist_ok=True)
+    (project.folder / "warehouse_data" / "torn.parquet").write_bytes(b"no Parquet")
+    for words in (["token", "list"], ["show"], ["audit", "verify"], ["proposals", "list"]):
+        assert project.run(*words, by="ada").code == 0, words
+    assert project.run("check").code == 1
+
+
 def test_a_feature_goes_into_quarantine_and_comes_back(project: Project) -> None:
     gone = project.run("lifecycle", "quarantine", "line_delays:mean_delay",
                        "--reason", "clock fault", by="bea")  # fmt: skip
