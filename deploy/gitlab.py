@@ -190,7 +190,7 @@ def commits(
 def account(user: Mapping[str, Any]) -> dict[str, Any]:
     """GitLab's access tokens act as users that are called `project_…_bot_…`."""
     bot = re.match(r"(project|group)_\d+_bot", user["username"]) is not None
-    return {"login": user["username"], "type": "Bot" if bot else "User"}
+    return {"login": user["username"], "type": "Bot" if bot else "User", "id": user["id"]}
 
 
 def put_comment(gitlab: GitLab, number: int, notes: list[dict[str, Any]], text: str) -> None:

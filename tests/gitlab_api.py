@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from zlib import crc32
 
 BOT = {"id": 99, "username": "project_5_bot_0a1b", "name": "fieldhouse"}
 MORNING, NOON, LATER = (f"2026-03-01T{hour}:00:00.000+01:00" for hour in ("08", "12", "15"))
@@ -19,7 +20,7 @@ TOKEN = "glpat-x"
 
 
 def user(name: str) -> dict[str, Any]:
-    return {"id": len(name), "username": name, "name": name, "state": "active"}
+    return {"id": crc32(name.encode()), "username": name, "name": name, "state": "active"}
 
 
 @dataclass

@@ -24,6 +24,7 @@ MOST_BYTES = 64 * 1024 * 1024
 class _User(msgspec.Struct):
     login: str
     type: str = "User"
+    id: int = 0
 
 
 class _Repo(msgspec.Struct):
@@ -136,7 +137,7 @@ def write_proposed(proposed: Proposed) -> str:
 
 
 def _account(user: _User) -> Account:
-    return Account(user.login, user.type != "User" or user.login.endswith("[bot]"))
+    return Account(user.login, user.type != "User" or user.login.endswith("[bot]"), user.id)
 
 
 def _state(said: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from registry.core.definitions import Repository
 from registry.core.findings import Finding
@@ -20,10 +20,16 @@ DECISIONS = frozenset({"APPROVED", "CHANGES_REQUESTED", "DISMISSED"})
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody on the forge, or something: a bot."""
+    """Somebody on the forge, or something: a bot. The forge's number for it outlives its name; 0:
+    not said."""
 
     login: str
     bot: bool = False
+    id: int = field(default=0, compare=False)
+
+    def same(self, other: "Account") -> bool:
+        """Whether both are one account, renamed or in another spelling."""
+        return self.login.lower() == other.login.lower() or 0 != self.id == other.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,7 @@ def decisions(
 
 def unfit(pull: PullRequest, review: Review) -> str:
     """Why a review is no word of a reviewer about the head commit; empty when it is one."""
-    if review.reviewer.login.lower() == pull.author.login.lower():
+    if review.reviewer.same(pull.author):
         return "it is the author's own"
     if review.reviewer.bot:
         return "a bot's approval never counts"

@@ -85,7 +85,8 @@ def propose(
         known = replace(known, findings=still_asked(known.findings, checked.findings))
         added = proposed_features(compiled, checked, known.proposer)
         transaction.save_proposed(known.digest, added)
-        return resettled(context, transaction, _joined(known, principal, origin))
+        joined = _joined(known, principal, origin, _issuers(transaction, principal))
+        return resettled(context, transaction, joined)
 
 
 def _opened(
@@ -106,8 +107,21 @@ def _opened(
     return made
 
 
-def _joined(known: Proposal, principal: Principal, origin: Origin) -> Proposal:
-    behind = dict.fromkeys([*known.behind, principal.subject, *origin.behind])
+def _issuers(transaction: Transaction, principal: Principal) -> tuple[str, ...]:
+    """Who gave a bot its tokens, and so can speak by it."""
+    if not principal.bot:
+        return ()
+    events = (chained.event for chained in transaction.events(principal.subject))
+    return tuple(dict.fromkeys(e.actor for e in events if e.action == "token:issued"))
+
+
+def _joined(
+    known: Proposal, principal: Principal, origin: Origin, issuers: tuple[str, ...]
+) -> Proposal:
+    """The proposal with all who put it forward: of a pull request those whom the forge names, of a
+    bot's own proposal those who made the bot."""
+    others = origin.behind if origin.name else issuers
+    behind = dict.fromkeys([*known.behind, principal.subject, *others])
     others = tuple(name for name in behind if not same_subject(name, known.proposer))
     joined = replace(known, behind=others)
     if not origin.name:

@@ -11,8 +11,10 @@ from click.testing import CliRunner
 from fieldhouse.reviews import review_app
 from registry.bootstrap import open_registry
 from registry.cli.review import approve as approve_command
+from registry.kernel.errors import Forbidden
 from registry.kernel.settings import Settings
 from registry.ports import Principal
+from registry.service.propose import approve
 from registry.testing import NOON
 from tests.definitions import compiled, feature, view
 
@@ -38,16 +40,18 @@ def registry(tmp_path):
 @pytest.fixture
 def people(registry):
     """Tokens by name: ada proposes, bob is a steward; the others may not consent."""
-    admin = registry.issue_token(None, Principal("root", frozenset({"admin"})))
+    admin = registry.issue_token(None, Principal("root", frozenset({"admin", "steward"})))
     both = frozenset({"author", "steward"})
     wanted = {
         "ada": Principal("ada", both),
         "shouting ada": Principal("ADA ", both),
+        "ada again": Principal("ada", frozenset({"steward"})),
         "bob": Principal("bob", frozenset({"steward"})),
         "bot": Principal("ci", both, bot=True),
         "cy": Principal("cy", frozenset({"author"})),
     }
     tokens = {name: registry.issue_token(admin, who) for name, who in wanted.items()}
+    tokens["root"] = admin
     late = Principal("eve", frozenset({"steward"}))
     tokens["expired"] = registry.issue_token(admin, late, NOON - timedelta(seconds=1))
     gone = Principal("gone", frozenset({"steward"}))
@@ -101,7 +105,7 @@ def test_a_steward_approves_what_somebody_else_proposed(ask, digest):
     assert approvals(ask, digest) == ["bob"]
 
 
-@pytest.mark.parametrize("who", ["ada", "shouting ada", "bot", "cy"])
+@pytest.mark.parametrize("who", ["ada", "ada again", "shouting ada", "bot", "cy"])
 def test_who_proposed_a_bot_and_an_outsider_cannot_approve_by_http(registry, ask, digest, who):
     status, body = ask(who, "POST", f"/proposals/{digest}/approve", json={})
     assert (status, body["error"]) == (403, "Forbidden")
@@ -110,7 +114,9 @@ def test_who_proposed_a_bot_and_an_outsider_cannot_approve_by_http(registry, ask
     assert actions(registry)[-1] == "approval:refused"
 
 
-@pytest.mark.parametrize("who", ["ada", "shouting ada", "bot", "cy", "expired", "revoked"])
+@pytest.mark.parametrize(
+    "who", ["ada", "ada again", "shouting ada", "bot", "cy", "expired", "revoked"]
+)
 def test_nor_by_command(registry, people, ask, digest, who, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(approve_command, [digest, "--token", people[who]])
@@ -126,6 +132,21 @@ def test_who_proposed_the_same_plan_too_cannot_approve_it(ask, digest):
 def test_a_bot_that_proposes_is_not_approved_by_itself(ask):
     _, body = ask("bot", "POST", "/proposals", content=encoded(OTHER))
     assert ask("bot", "POST", f"/proposals/{body['digest']}/approve", json={})[0] == 403
+
+
+def test_nor_by_whoever_made_the_bot(registry, ask, digest):
+    _, body = ask("bot", "POST", "/proposals", content=encoded(OTHER))
+    status, said = ask("root", "POST", f"/proposals/{body['digest']}/approve", json={})
+    assert (status, "root proposed this" in str(said)) == (403, True)
+    assert actions(registry)[-1] == "approval:refused"
+    assert ask("root", "POST", f"/proposals/{digest}/approve", json={})[0] == 200  # of ada's
+
+
+def test_nor_does_a_token_of_the_database_serve_as_another_persons(registry, people, digest):
+    for who in ("ada", "ada again", "shouting ada", "bot"):
+        principal = registry.authority(people[who], "steward")
+        with pytest.raises(Forbidden):
+            approve(registry.context, digest, principal)
 
 
 @pytest.mark.parametrize("who", ["expired", "revoked", None])

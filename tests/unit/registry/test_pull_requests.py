@@ -220,6 +220,29 @@ def test_an_author_does_not_approve_by_a_second_login(context: Context) -> None:
     assert "who proposes never approves" in found.ignored[0].why
 
 
+@pytest.mark.parametrize(
+    ("author", "reviewer"),
+    [
+        (Account("Ada-L"), Account("ada-l")),
+        (Account("ada-l", id=5), Account("ada-renamed", id=5)),
+        (Account("ada-l", id=5), Account("GRACE-H", id=5)),
+    ],
+)
+def test_a_renamed_account_or_another_spelling_is_still_the_author(
+    context: Context, author: Account, reviewer: Account
+) -> None:
+    pull = replace(PULL, author=author)
+    found = given_to(context, MADE, pull, given(reviewer=reviewer), by="somebody")
+    assert found.standing.approvals == ()
+    assert found.ignored[0].why == "it is the author's own"
+
+
+def test_a_login_that_is_not_known_any_more_approves_nothing(context: Context) -> None:
+    renamed = Owners(people={"grace-renamed": "grace"})
+    found = recorded(replace(context, owners=renamed), given("grace-h"))
+    assert "nobody says who that is" in found.ignored[0].why
+
+
 def test_whoever_was_behind_an_earlier_plan_stays_behind_the_next(context: Context) -> None:
     given_to(context, MADE, PULL, by="grace")
     found = given_to(context, OTHER, replace(PULL, head=EARLIER))
