@@ -9,8 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warehouse.engines.counting_sort import sort_by_code, sort_by_time
-from warehouse.engines.parts import Asked, Int64s, Part
-from warehouse.engines.rising import NotRising, RisingRows, by_time, match_within
+from warehouse.engines.newest import NewestRows, newer_of, winners_of
+from warehouse.engines.parts import Asked, Found, Int64s, Part
+from warehouse.engines.rising import RisingRows, by_time, match_within
+from warehouse.engines.slots import order_spine
+from warehouse.engines.stretches import Late, NotRising, in_order, stretches
 from warehouse.engines.time_order import TimeOrder
 
 KEYS, TIMES = 3, 5
@@ -34,18 +37,20 @@ def parts_of(history: list[tuple[int, int]], cuts: list[int]) -> list[Part]:
 
 def matched(parts: list[Part], spine: list[tuple[int, int]]) -> list[tuple[int, bool]]:
     """The position found for each spine row, and whether it was said to be tied."""
-    asked = Asked(
-        len(spine),
-        np.arange(len(spine)),
-        ints(c for _, c in spine),
-        ints(t for t, _ in spine),
-        KEYS,
-    )
-    ordered = by_time(asked, TimeOrder())
+    ordered = by_time(asked_by(spine), TimeOrder())
     rising = RisingRows(ordered)
-    for part in parts:
-        rising.offer(match_within(ordered, part))
-    found = rising.found()
+    for stretch in stretches(map(in_order, parts), Late(0)):
+        rising.offer(match_within(ordered, stretch))
+    return in_spine_order(rising.found())
+
+
+def asked_by(spine: list[tuple[int, int]]) -> Asked:
+    rows = len(spine)
+    codes, times = ints(code for _, code in spine), ints(time for time, _ in spine)
+    return Asked(rows, np.arange(rows), codes, times, KEYS)
+
+
+def in_spine_order(found: Found) -> list[tuple[int, bool]]:
     answers = zip(found.asked.at, found.position.tolist(), found.tied.tolist(), strict=True)
     return [(position, tied) for _, position, tied in sorted(answers, key=lambda one: one[0])]
 
@@ -81,6 +86,56 @@ def test_rows_of_one_part_come_in_any_order(
     assert [history[p] if p >= 0 else None for p, _ in found] == [
         ordered[p] if p >= 0 else None for p, _ in right
     ]
+
+
+@quick
+@given(
+    history=st.lists(
+        st.tuples(st.integers(0, 8), st.integers(0, 2), st.integers(0, 6)), max_size=16
+    ),
+    cuts=st.lists(st.integers(0, 16), max_size=4),
+    spine=st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2)), min_size=1, max_size=8),
+    ordered=st.booleans(),
+)
+def test_rows_known_late_are_taken_from_when_they_are_known(
+    history: list[tuple[int, int, int]],
+    cuts: list[int],
+    spine: list[tuple[int, int]],
+    ordered: bool,
+) -> None:
+    rows = [(event, code, event + delay) for event, code, delay in history]
+    if ordered:
+        rows.sort()
+    found = known_late(rows, cuts, spine)
+    for (time, code), (position, tied) in zip(spine, found, strict=True):
+        seen = [(event, created) for event, key, created in rows if key == code and created <= time]
+        newest = max(seen, default=None)
+        taken = (rows[position][0], rows[position][2]) if position >= 0 else None
+        assert (taken, tied) == (newest, seen.count(newest) > 1 if newest else False)
+
+
+def known_late(
+    rows: list[tuple[int, int, int]], cuts: list[int], spine: list[tuple[int, int]]
+) -> list[tuple[int, bool]]:
+    """What is found in rows of (event, code, created), with what is set aside slotted in."""
+    edges = sorted({0, *(min(cut, len(rows)) for cut in cuts), len(rows)})
+    parts = []
+    for low, high in itertools.pairwise(edges):
+        events, codes, created = (ints(row[n] for row in rows[low:high]) for n in range(3))
+        parts.append(Part(codes, events, np.arange(low, high), created, created))
+    asked = asked_by(spine)
+    ordered, late = by_time(asked, TimeOrder()), Late(99)
+    rising = RisingRows(ordered, with_created=True)
+    try:
+        for stretch in stretches(map(in_order, parts), late):
+            rising.offer(match_within(ordered, stretch))
+        answer, rest = rising.found(), late.parts
+    except NotRising:
+        answer, rest = RisingRows(ordered, with_created=True).found(), parts
+    slots = NewestRows(order_spine(asked, 0), with_created=True)
+    for part in rest:
+        slots.offer(winners_of(slots.order, part))
+    return in_spine_order(newer_of(answer, slots.found()))
 
 
 def test_a_part_before_an_earlier_one_is_refused() -> None:

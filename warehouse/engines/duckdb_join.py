@@ -5,7 +5,7 @@ Parquet is read directly where stored and declared types mean the same, else by 
 how to cast. History that comes in order of time is matched as such, any other as it comes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -19,17 +19,19 @@ from warehouse.engines.arrays import int64s, numpy_of
 from warehouse.engines.duckdb_history import DuckDBHistory
 from warehouse.engines.key_times import Wanted, can_scan, in_time_order, scan
 from warehouse.engines.matches import Fetch, Matches
-from warehouse.engines.newest import NewestRows, winners_of
+from warehouse.engines.newest import NewestRows, newer_of, winners_of
 from warehouse.engines.parquet_groups import RowGroup, row_groups
 from warehouse.engines.parts import Asked, Bounds, Found, Int64s, Part
 from warehouse.engines.payload import AllWanted, can_fetch, fetch_columns, wanted_of
-from warehouse.engines.rising import NotRising, RisingRows, by_time, match_within
+from warehouse.engines.rising import RisingRows, by_time, match_within
 from warehouse.engines.slots import order_spine
 from warehouse.engines.spine_keys import SpineKeys, encode_keys
+from warehouse.engines.stretches import Late, NotRising, in_order, stretches
 from warehouse.engines.time_order import TimeOrder
 from warehouse.history import HistoryColumn
 
 SCAN_ROWS = 245_760  # two of DuckDB's row groups
+_FEW_LATE = 1 << 20  # or as many as spine rows may be set aside, as keys and times in memory
 _SPREAD = 1 << 22  # integer keys that spread no further, or no more than spine rows, are codes
 
 
@@ -84,24 +86,28 @@ class DuckDBJoin:
 
     def _rising(self, asked: Asked, wanted: Wanted, pool: Executor) -> Found | None:
         """What is found in history that comes in order of time; None for any other."""
-        if self.plan.history.created is not None:
-            return None
         parts, ordered = self._parts(wanted, pool)
         if not ordered:
             return None
         spine = by_time(asked, self.known)
-        rising = RisingRows(spine)
+        rising = RisingRows(spine, self.plan.history.created is not None)
+        late = Late(max(_FEW_LATE, len(spine.at)))
         try:
-            for matched in ahead(pool, partial(match_within, spine), parts):
+            ready = stretches(ahead(pool, in_order, parts), late)
+            for matched in ahead(pool, partial(match_within, spine), ready):
                 rising.offer(matched)
         except NotRising:
             return None
-        return rising.found()
+        found = rising.found()
+        return newer_of(found, self._slotted(asked, late.parts, pool)) if late.parts else found
 
     def _in_any_order(self, asked: Asked, wanted: Wanted, pool: Executor) -> Found:
+        parts, _ = self._parts(wanted, pool)
+        return self._slotted(asked, parts, pool)
+
+    def _slotted(self, asked: Asked, parts: Iterable[Part], pool: Executor) -> Found:
         order = order_spine(asked, self.history.first_event())
         newest = NewestRows(order, self.plan.history.created is not None)
-        parts, _ = self._parts(wanted, pool)
         for winners in ahead(pool, partial(winners_of, order), parts):
             newest.offer(winners)
         return newest.found(in_order=self.plan.history.created is None)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, pairwise
 
 import numpy as np
@@ -15,9 +16,11 @@ import pyarrow as pa
 from warehouse.asof import AsOfPlan
 from warehouse.engines.ahead import ahead
 from warehouse.engines.arrays import numpy_of, valid_of
+from warehouse.engines.key_codes import KeyCodes, key_codes
 from warehouse.engines.parquet_groups import RowGroup, reading
 from warehouse.engines.parts import Bools, Bounds, Int64s, Part
 from warehouse.engines.spine_keys import SpineKeys
+from warehouse.history import HistoryColumn
 from warehouse.instants import NANOSECOND_RANGE, UTC_NAMES, Unit
 
 _PART_ROWS = 32_768  # what is made of a part then stays in the caches
@@ -26,7 +29,7 @@ _LARGE_ROWS = 1 << 20
 _PER_MILLISECOND = {"milliseconds": 1, "microseconds": 1_000, "nanoseconds": 1_000_000}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Wanted:
     """What a view's join looks for: the spine's keys, and bounds of what they may take."""
 
@@ -34,15 +37,19 @@ class Wanted:
     keys: SpineKeys
     bounds: Bounds
 
+    @cached_property
+    def codes(self) -> KeyCodes:
+        """What gives each row the code of its key; made once, before threads ask for it."""
+        return key_codes(self.keys)
+
 
 def can_scan(schemas: Sequence[pa.Schema], wanted: Wanted, zone: str) -> bool:
-    """Whether keys are whole numbers that are their own codes, and times mean the same here."""
+    """Whether keys are whole numbers or texts, and times mean the same here."""
     history, unit = wanted.plan.history, wanted.plan.unit
     times = [history.event, *([history.created] if history.created else [])]
-    whole = [key.source_column for key in history.keys]
-    return wanted.keys.table is None and all(
+    return all(
         all(_is_time(schema, name, unit, zone) for name in times)
-        and all(_is_whole(schema, name) for name in whole)
+        and all(_is_plain_key(schema, key) for key in history.keys)
         for schema in schemas
     )
 
@@ -64,6 +71,7 @@ def in_time_order(groups: Sequence[RowGroup], wanted: Wanted) -> tuple[list[RowG
 
 def scan(groups: Sequence[RowGroup], wanted: Wanted, pool: Executor) -> Iterator[Part]:
     """The wanted rows, of each row group in turn, those of large ones in slices."""
+    _ = wanted.codes
     parts = chain.from_iterable(ahead(pool, lambda group: _read(group, wanted), groups))
     return (part for part in parts if len(part.event))
 
@@ -75,20 +83,23 @@ def _read(group: RowGroup, wanted: Wanted) -> Iterable[Part]:
 
 
 def _slices(group: RowGroup, wanted: Wanted) -> Iterator[Part]:
-    names = _names(wanted.plan)
+    names, texts = _names(wanted.plan), _texts(wanted.plan)
     with reading():
         if group.rows <= _LARGE_ROWS:
-            yield from _parts(group.read(names), group.start, wanted)
+            yield from _parts(group.read(names, texts), group.start, wanted)
             return
         start = group.start
-        for batch in group.batches(names, _SLICE_ROWS):
+        for batch in group.batches(names, _SLICE_ROWS, texts):
             yield from _parts(pa.Table.from_batches([batch]), start, wanted)
             start += batch.num_rows
 
 
 def _parts(table: pa.Table, start: int, wanted: Wanted) -> Iterator[Part]:
+    keys = [table.column(key.source_column) for key in wanted.plan.history.keys]
+    codes = wanted.codes(keys) if keys else np.zeros(table.num_rows, dtype=np.int64)
     for first in range(0, table.num_rows, _PART_ROWS):
-        yield _part(table.slice(first, _PART_ROWS), start + first, wanted)
+        rows = slice(first, first + _PART_ROWS)
+        yield _part(table.slice(first, _PART_ROWS), codes[rows], start + first, wanted)
 
 
 def _names(plan: AsOfPlan) -> list[str]:
@@ -98,14 +109,15 @@ def _names(plan: AsOfPlan) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _part(table: pa.Table, start: int, wanted: Wanted) -> Part:
+def _texts(plan: AsOfPlan) -> tuple[str, ...]:
+    return tuple(key.source_column for key in plan.history.keys if key.dtype == "string")
+
+
+def _part(table: pa.Table, codes: Int64s, start: int, wanted: Wanted) -> Part:
     """The wanted rows of a table whose first row's position is `start`."""
     plan = wanted.plan
     history = plan.history
     event = _ticks(table.column(history.event), plan.unit)
-    codes = np.zeros(table.num_rows, dtype=np.int64)
-    for key in history.keys:
-        codes = numpy_of(table.column(key.source_column).cast(pa.int64())) - wanted.keys.least
     created = seen = None
     if history.created:
         column = table.column(history.created)
@@ -114,7 +126,7 @@ def _part(table: pa.Table, start: int, wanted: Wanted) -> Part:
     position = np.arange(start, start + table.num_rows)
     part = Part(codes, event, position, created, seen)
     kept = _kept(table, part, wanted)
-    return part if kept.all() else _chosen(part, kept)
+    return part if kept.all() else part.chosen(kept)
 
 
 def _kept(table: pa.Table, part: Part, wanted: Wanted) -> Bools:
@@ -130,16 +142,6 @@ def _kept(table: pa.Table, part: Part, wanted: Wanted) -> Bools:
         if table.column(name).null_count:
             kept &= valid_of(table.column(name))
     return kept
-
-
-def _chosen(part: Part, kept: Bools) -> Part:
-    return Part(
-        part.codes[kept],
-        part.event[kept],
-        part.position[kept],
-        None if part.created is None else part.created[kept],
-        None if part.seen is None else part.seen[kept],
-    )
 
 
 def _ticks(column: pa.ChunkedArray, unit: Unit) -> Int64s:
@@ -160,10 +162,19 @@ def _is_time(schema: pa.Schema, name: str, unit: Unit, zone: str) -> bool:
     return bool(arrow.unit == unit or (arrow.unit == "us" and unit == "ns"))
 
 
-def _is_whole(schema: pa.Schema, name: str) -> bool:
-    if schema.names.count(name) != 1:
+def _is_plain_key(schema: pa.Schema, key: HistoryColumn) -> bool:
+    if schema.names.count(key.source_column) != 1:
         return False
-    return bool(pa.types.is_signed_integer(schema.field(name).type))
+    stored = schema.field(key.source_column).type
+    if key.dtype in ("int32", "int64"):
+        return bool(pa.types.is_signed_integer(stored))
+    return key.dtype == "string" and _is_text(stored)
+
+
+def _is_text(stored: pa.DataType) -> bool:
+    if pa.types.is_dictionary(stored):
+        stored = stored.value_type
+    return bool(pa.types.is_string(stored) or pa.types.is_large_string(stored))
 
 
 def _meets(span: tuple[int, int], wanted: Wanted) -> bool:

@@ -124,3 +124,22 @@ class NewestRows:
         best[taken] += rank
         place = np.maximum.accumulate(best) - base
         return np.where(place > 0, taken[newest][place - 1], -1)
+
+
+def newer_of(one: Found, other: Found) -> Found:
+    """Of two answers to the same spine rows from different history rows, for each the newer."""
+    place = np.empty(one.asked.rows, dtype=np.int64)
+    place[other.asked.at] = np.arange(len(other.asked.at))
+    at = place[one.asked.at]
+    position, event, created = other.position[at], other.event[at], other.created[at]
+    both = (one.position >= 0) & (position >= 0)
+    equal = both & (event == one.event) & (created == one.created)
+    newer = (event > one.event) | ((event == one.event) & (created > one.created))
+    take = np.where(both, newer, position >= 0)
+    return Found(
+        one.asked,
+        np.where(take, position, one.position),
+        np.where(take, event, one.event),
+        np.where(take, created, one.created),
+        equal | np.where(take, other.tied[at], one.tied),
+    )

@@ -23,13 +23,13 @@ class LastFile(threading.local):
     of a row group. It is closed when another is opened, or with the last row group that knows it.
     """
 
-    name: str = ""
+    opened: tuple[str, Sequence[str]] | None = None
     file: pq.ParquetFile | None = None
 
-    def open(self, name: str, metadata: pq.FileMetaData) -> pq.ParquetFile:
+    def open(self, name: str, metadata: pq.FileMetaData, encoded: Sequence[str]) -> pq.ParquetFile:
         """The file of this name, as this thread's own."""
-        if self.file is None or self.name != name:
-            self.file, self.name = _open(name, metadata), name
+        if self.file is None or self.opened != (name, encoded):
+            self.file, self.opened = _open(name, metadata, encoded), (name, encoded)
         return self.file
 
 
@@ -44,20 +44,28 @@ class RowGroup:
     rows: int
     last: LastFile = field(default_factory=LastFile, compare=False, repr=False)
 
-    def read(self, names: Sequence[str]) -> pa.Table:
-        """The named columns, whole."""
-        file = self.last.open(self.file, self.metadata)
+    def read(self, names: Sequence[str], encoded: Sequence[str] = ()) -> pa.Table:
+        """The named columns, whole; the texts of the `encoded` ones by their dictionary."""
+        file = self.last.open(self.file, self.metadata, encoded)
         return file.read_row_group(self.number, names, use_threads=False)
 
-    def batches(self, names: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, names: Sequence[str], rows: int, encoded: Sequence[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
         """The named columns, so many rows at a time."""
-        with _open(self.file, self.metadata) as file:
+        with _open(self.file, self.metadata, encoded) as file:
             yield from file.iter_batches(rows, [self.number], names, use_threads=False)
 
 
-def _open(name: str, metadata: pq.FileMetaData) -> pq.ParquetFile:
+def _open(name: str, metadata: pq.FileMetaData, encoded: Sequence[str]) -> pq.ParquetFile:
     """A file, read a little at a time, so that memory goes with what is decoded."""
-    return pq.ParquetFile(name, metadata=metadata, pre_buffer=False, buffer_size=_BUFFER_BYTES)
+    return pq.ParquetFile(
+        name,
+        metadata=metadata,
+        read_dictionary=list(encoded),
+        pre_buffer=False,
+        buffer_size=_BUFFER_BYTES,
+    )
 
 
 def row_groups(files: Sequence[str]) -> list[RowGroup]:

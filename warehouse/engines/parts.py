@@ -1,5 +1,6 @@
 """What flows through a join: bounds, parts of a history, what was found in them. Data alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,25 @@ class Part:
     position: Int64s
     created: Int64s | None = None
     seen: Int64s | None = None
+
+    def chosen(self, rows: Int64s | Bools) -> "Part":
+        """These of its rows, by place or by mark."""
+        created = None if self.created is None else self.created[rows]
+        seen = None if self.seen is None else self.seen[rows]
+        return Part(self.codes[rows], self.event[rows], self.position[rows], created, seen)
+
+
+def joined(parts: Sequence[Part]) -> Part:
+    """The rows of some parts, one part after the other."""
+    created = [part.created for part in parts if part.created is not None]
+    seen = [part.seen for part in parts if part.seen is not None]
+    return Part(
+        np.concatenate([part.codes for part in parts]),
+        np.concatenate([part.event for part in parts]),
+        np.concatenate([part.position for part in parts]),
+        np.concatenate(created) if created else None,
+        np.concatenate(seen) if seen else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
