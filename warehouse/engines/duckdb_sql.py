@@ -117,9 +117,13 @@ def value_expression(column: HistoryColumn, relation: Relation, name: str) -> st
     arrow = relation.type_of(column.source_column)
     if column.dtype in ("json", "map", "struct", "string") and pa.types.is_nested(arrow):
         return f"CAST(to_json({name}) AS VARCHAR)"
-    if column.dtype == "timestamp" and pa.types.is_timestamp(arrow) and arrow.tz is None:
+    if column.dtype == "timestamp" and _has_no_zone(arrow):
         return _from_zone(relation.zone, name)
     return f"CAST({name} AS {sql_type(column.dtype)})"
+
+
+def _has_no_zone(arrow: pa.DataType) -> bool:
+    return bool(pa.types.is_date(arrow) or (pa.types.is_timestamp(arrow) and arrow.tz is None))
 
 
 def sql_type(dtype: str) -> str:
@@ -148,7 +152,11 @@ def scan(plan: AsOfPlan, relation: Relation, bounds: Bounds) -> str:
 def _code(plan: AsOfPlan, bounds: Bounds) -> str:
     if not plan.history.keys:
         return "0"
-    return "c.code" if bounds.least is None else f"(k0 - ({bounds.least}))"
+    if bounds.least is None:
+        return "c.code"
+    # Not the subtraction alone: keys outside are not yet left out when it is made, and overflow.
+    inside = f"k0 BETWEEN {bounds.least} AND {bounds.greatest}"
+    return f"(CASE WHEN {inside} THEN k0 - ({bounds.least}) END)"
 
 
 def _coded(plan: AsOfPlan) -> str:
