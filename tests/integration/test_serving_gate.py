@@ -53,6 +53,7 @@ def test_a_good_candidate_goes_from_package_to_champion_on_one_report(room, tmp_
     assert room.promote("delay", record.version, OPERATOR).state == "champion"
 
 
+@pytest.mark.slow
 def test_a_candidate_worse_than_the_incumbent_is_caught_by_better(room, tmp_path):
     released(room, parts(tmp_path, xgboost_model(8)))
     room.package(parts(tmp_path, worse_model()), actor=AUTHOR.subject)
@@ -73,6 +74,7 @@ def worse_model():
     return replace(xgboost_model(), data=bytes(booster.save_raw("ubj")))
 
 
+@pytest.mark.slow
 def test_nan_for_a_missing_value_is_caught_by_the_proper_checks(room, tmp_path):
     """The linear model refuses NaN, which the held-out rows hold."""
     room.package(parts(tmp_path, skops_model(), reference=None), actor=AUTHOR.subject)

@@ -51,6 +51,7 @@ def ask(*words, by=None, code=0):
 GATE = ("gate", "delay", "--training-set", "planes", "--sample", "20", "--policy", "gate.toml")
 
 
+@pytest.mark.slow
 def test_from_a_specification_to_the_champion_by_commands_alone(folder):
     made = ask("package", "--spec", "delay.toml", by="author")
     version = made["version"]
@@ -84,6 +85,7 @@ def test_from_a_specification_to_the_champion_by_commands_alone(folder):
     assert (restored["version"], restored["intact"]) == (version, False)
 
 
+@pytest.mark.slow
 def test_a_gate_that_fails_ends_with_one_and_the_version_stays_packaged(folder):
     ask("package", "--spec", "delay.toml", by="author")
     ran = call(*GATE, "--p99-ms", "0.001", "--token", "author", code=1)

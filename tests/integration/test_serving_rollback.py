@@ -46,6 +46,7 @@ def room(project: Path, monkeypatch):
     return open_serving(settings, open_registry(settings))
 
 
+@pytest.mark.slow
 def test_promoting_and_rolling_back_under_load_fails_no_request(room, project):
     first = released(room, parts(project, xgboost_model(8)))
     path = project / "models.sock"
