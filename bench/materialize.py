@@ -2,8 +2,7 @@
 
 100,000 entities with 20 float64 features from one Parquet table, into a redis-server of its own.
 The three are interleaved; medians are of `RUNS` runs. Feast's is run less often, since it is slow.
-Quality, sketches and parity are timed apart, as the report tells them. Redis memory is what
-`used_memory` grew by, without expiry and with one.
+Quality, sketches and parity are timed apart, as the report tells them.
 """
 
 import os
@@ -14,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from featureserver.materialize import Materializer
 from featureserver.reports import ViewReport
 from featureserver.stores.redis import RedisOnlineStore, connect
 from featureserver.testing import temporary_redis
+from registry.core.definitions import Source
 from registry.core.published import PublishedView
 from registry.kernel.settings import Settings
 from registry.testing import InMemoryRegistry, feature, published, view
@@ -53,16 +52,17 @@ def run() -> dict[str, Any]:
         for _ in range(RUNS):
             raw.append(timed(client, lambda: set_all(client, keys, rows)))
             ours.append(timed(client, lambda: reports.append(fill(root, client))))
-        theirs = [feast_seconds(root, url, client) for _ in range(FEAST_RUNS)]
-        facts = speeds(ours, raw, theirs, reports) | memory(root, url, client)
+        theirs = [feast_seconds(root, client) for _ in range(FEAST_RUNS)]
+        facts = speeds(ours, raw, theirs, reports)
     facts["load_average"] = round(os.getloadavg()[0], 1)
     for name, value in facts.items():
         print(f"   {name}: {value}")
     return facts
 
 
-def entities(ttl_seconds: float | None = None) -> PublishedView:
-    made = view("stats", [feature(name) for name in NAMES], {"id": "int64"})
+def entities(ttl_seconds: float | None = None, name: str = "stats") -> PublishedView:
+    source = Source("stats", "table", table="stats", timestamp_field="event_timestamp")
+    made = view(name, [feature(one) for one in NAMES], {"id": "int64"}, source)
     checked = (expect.not_null("id"), expect.between("f00", 0, 1))
     return replace(made, expectations=checked, ttl_seconds=ttl_seconds)
 
@@ -118,14 +118,16 @@ def timed(client: redis.Redis, work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def feast_seconds(root: Path, url: str, client: redis.Redis, ttl: float | None = None) -> float:
+def feast_seconds(root: Path, client: redis.Redis) -> float:
     """Feast's own materialize of the same table into its Redis store."""
-    with feast_store(root, client, ttl) as store:
+    with feast_store(root, client) as store:
         return timed(client, lambda: store.materialize(NOW - timedelta(days=1), NOW))
 
 
 @contextmanager
-def feast_store(root: Path, client: redis.Redis, ttl: float | None) -> Iterator[Any]:
+def feast_store(
+    root: Path, client: redis.Redis, ttl: float | None = None, name: str = "stats"
+) -> Iterator[Any]:
     """A Feast store over the same Redis, by TCP: Feast's knows no Unix sockets."""
     import warnings
 
@@ -143,7 +145,7 @@ def feast_store(root: Path, client: redis.Redis, ttl: float | None) -> Iterator[
     config = RepoConfig(
         project="test",  # names as long as ours: they are part of the keys
         provider="local",
-        registry=str(root / "feast.db"),
+        registry=str(root / f"{name}.db"),
         online_store=online,
         offline_store={"type": "dask"},
         entity_key_serialization_version=3,
@@ -153,9 +155,7 @@ def feast_store(root: Path, client: redis.Redis, ttl: float | None) -> Iterator[
     path = str(root / "warehouse_data" / "stats.parquet")
     source = FileSource(path=path, timestamp_field="event_timestamp")
     fields = [Field(name="id", dtype=Int64), *(Field(name=n, dtype=Float64) for n in NAMES)]
-    store.apply(
-        [entity, FeatureView(name="stats", entities=[entity], schema=fields, source=source)]
-    )
+    store.apply([entity, FeatureView(name=name, entities=[entity], schema=fields, source=source)])
     yield store
 
 
@@ -185,30 +185,3 @@ def speeds(
         "feast_seconds": round(median(theirs), 3),
         "times_feast": round(median(theirs) / median(rows), 2),
     }
-
-
-def memory(root: Path, url: str, client: redis.Redis) -> dict[str, Any]:
-    """Megabytes of Redis for the same data, ours and Feast's, without expiry and with."""
-    ours = {
-        "": used(client, lambda: materializer(root, client, entities()).run(parity=False)),
-        "_expiry": used(
-            client, lambda: materializer(root, client, entities(DAY), DAY).run(parity=False)
-        ),
-    }
-    theirs = {}
-    for name, ttl in (("", None), ("_expiry", 2 * DAY)):
-        with feast_store(root, client, ttl) as store:
-            theirs[name] = used(client, partial(store.materialize, NOW - timedelta(days=1), NOW))
-    facts: dict[str, Any] = {}
-    for name in ours:
-        facts[f"our_mb{name}"] = round(ours[name] / 1e6, 1)
-        facts[f"feast_mb{name}"] = round(theirs[name] / 1e6, 1)
-        facts[f"memory_of_feast{name}"] = round(ours[name] / theirs[name], 3)
-    return facts
-
-
-def used(client: redis.Redis, work: Callable[[], object]) -> int:
-    client.flushall()
-    before = int(client.info("memory")["used_memory"])
-    work()
-    return int(client.info("memory")["used_memory"]) - before
