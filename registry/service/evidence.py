@@ -10,6 +10,12 @@ from registry.core.state import FeatureRecord
 from registry.ports import SampleChecker, Transaction
 from registry.service.context import Context
 
+COMPARED = (
+    "production",
+    "deprecated",
+    "quarantined",
+)  # what has rows to compare with the warehouse
+
 
 def stored_results(
     transaction: Transaction, namespace: str, records: Iterable[FeatureRecord]
@@ -61,7 +67,7 @@ def results_for_view(
             said="; ".join(failures) if not named or feature.name in named else "",
         )
         for feature in view.features
-        if kind != "parity" or feature.state in ("production", "deprecated")
+        if kind != "parity" or feature.state in COMPARED
     )
 
 

@@ -1,12 +1,15 @@
 """A feature of another namespace, from rows in Redis to lookups, training sets and models."""
 
 import time
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import xgboost
 
 from featureserver.bootstrap import open_lookup, open_materializer
 from featureserver.redis_server import embedded_redis
@@ -14,14 +17,16 @@ from registry.bootstrap import open_registry
 from registry.core.definitions import OnDemandView, Source
 from registry.kernel.errors import NotFound, Refused
 from registry.kernel.settings import Settings
-from registry.ports import Principal
+from registry.ports import DatasetRecord, Principal
 from registry.service.apply import apply
 from registry.service.check import readers_of
 from registry.service.propose import approve, propose
 from registry.service.runtime import quarantine, release
 from registry.testing import NOON
+from serving.bootstrap import open_serving
 from serving.signature import Output, signature_of_service
 from tests.definitions import compiled, feature, service, view
+from tests.model_room import COLUMNS, looked_up_parts, xgboost_model
 from training.bootstrap import open_training
 
 ADA = Principal("ada", frozenset({"author", "operator"}))
@@ -35,6 +40,7 @@ TWICE = OnDemandView(
     ("stats:wind",),
 )
 KEYS = {"carrier": ["p0", "p1"]}
+MEASURED = {"wind": [3.0, 5.0], "delay": [1.0, -2.0], "distance": [0.5, 0.1], "load": [0.2, 2.0]}
 REFRESH = 0.1
 
 
@@ -45,7 +51,7 @@ class Project:
         table = {
             "project": {"namespace": namespace},
             "clock": {"instant": "2013-10-01T13:00:00Z"},
-            "online": {"url": url, "refresh_seconds": REFRESH},
+            "online": {"url": url, "refresh_seconds": REFRESH, "switch_grace_seconds": 0.0},
         }
         self.settings = Settings(root, None, table, {})
         self.registry = open_registry(self.settings)
@@ -73,15 +79,19 @@ def both(tmp_path_factory):
     root = tmp_path_factory.mktemp("borrowed")
     (root / "warehouse_data").mkdir()
     times = pa.array([NOON] * 2, pa.timestamp("us", tz="UTC"))
-    table = {"carrier": ["p0", "p1"], "event_timestamp": times, "wind": [3.0, 5.0]}
-    pq.write_table(pa.table(table), root / "warehouse_data/stats.parquet")
+    pq.write_table(
+        pa.table({"carrier": KEYS["carrier"], "event_timestamp": times, **MEASURED}),
+        root / "warehouse_data/stats.parquet",
+    )
     source = Source("stats", "table", table="stats", timestamp_field="event_timestamp")
-    stats = view(feature("wind", staleness="null"), name="stats", source=source)
+    measured = [feature(name, staleness="null") for name in MEASURED]
+    stats = view(*measured, name="stats", source=source)
     reading = service("weather/stats:wind", "weather/scaled:twice", name="ticket")
+    scoring = service(*(f"weather/stats:{name}" for name in COLUMNS), name="flight_delay")
     with embedded_redis(tmp_path_factory.mktemp("r")) as url:
         lender, borrower = Project(root, url, "weather"), Project(root, url, "fares")
         lender.land(compiled(stats, on_demand=(TWICE,), namespace="weather"))
-        borrower.land(compiled(services=(reading,), namespace="fares"))
+        borrower.land(compiled(services=(reading, scoring), namespace="fares"))
         open_materializer(lender.settings, lender.registry).run(actor="ada")
         yield lender, borrower
         lender.close()
@@ -131,6 +141,22 @@ def test_a_models_signature_names_the_lender(both):
     assert made.refs == ("weather/stats:wind@1", "weather/scaled:twice@1")
     assert [key.name for key in made.inputs if key.kind == "entity"] == ["carrier"]
     assert fares.values(list(made.refs)) == {"wind": [3.0, 5.0], "twice": [6.0, 10.0]}
+
+
+def test_a_model_is_served_through_borrowed_features_and_its_lender_sees_it(both, tmp_path):
+    weather, fares = both
+    refs = tuple(f"weather/stats:{name}@1" for name in COLUMNS)
+    fares.registry.datasets.add(DatasetRecord("flights", "sha256:s", NOON, "ada", 9, refs, "here"))
+    room = open_serving(fares.settings, fares.registry, fares.lookup)
+    packaged = room.package(looked_up_parts(tmp_path, room), actor="ada")
+    with closing(room.predictor([("delay", packaged.version)], log=False)) as predictor:
+        answer = predictor.predict("delay", KEYS).outputs["probability"]
+    rows = np.array([[MEASURED[name][n] for name in COLUMNS] for n in range(2)])
+    booster = xgboost.Booster(model_file=bytearray(xgboost_model().data))
+    assert answer.tolist() == booster.predict(xgboost.DMatrix(rows)).tolist()
+    with weather.registry.context.store.read() as transaction:
+        seen = readers_of(transaction.state("weather"), transaction)["stats:wind@1"]
+    assert f"model fares/delay@{packaged.version}" in [str(reader) for reader in seen]
 
 
 def test_a_quarantine_at_the_lender_reaches_lookups_and_builds_within_the_interval(both):
