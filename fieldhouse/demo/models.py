@@ -42,6 +42,7 @@ OBJECTIVE = GatePolicy(
     seconds=2.0,
     p50_ms=10.0,
     p99_ms=100.0,
+    first_ms=500.0,
     brier_margin=0.05,
     max_calibration_error=0.25,
 )

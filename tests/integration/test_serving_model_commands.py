@@ -23,6 +23,7 @@ rate_per_second = 100
 seconds = 0.5
 p50_ms = 200
 p99_ms = 2000
+first_ms = 2000
 growth_requests = 240
 """
 
