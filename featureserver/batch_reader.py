@@ -17,7 +17,7 @@ import numpy as np
 from featureserver.instants import EARLIEST, LATEST, check_micros
 from featureserver.row_reader import Wanted, columns_of, variable_decoders
 from featureserver.rows import WITH_CREATED, Layout, pack_wire
-from featureserver.values import CODES, read_bitmap
+from featureserver.wire_bytes import CODES, read_bitmap
 from registry.kernel.errors import Corrupt
 
 _EVENT_AT, _CREATED_AT = 3, 11

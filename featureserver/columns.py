@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from featureserver.keys import KeySpace, key_space
 from featureserver.rows import PLAIN, WITH_CREATED, Layout, layout_of, without_created
-from featureserver.values import encoder, to_wire
+from featureserver.values import to_wire
+from featureserver.wire_bytes import encoder
 from registry.core.published import PublishedView
 from registry.kernel.errors import Invalid
 from registry.kernel.types import arrow_type

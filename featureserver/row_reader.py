@@ -12,7 +12,7 @@ import msgspec
 
 from featureserver.instants import EARLIEST, LATEST, check_micros
 from featureserver.rows import Layout
-from featureserver.values import CODES, cut, decoder, read_bitmap
+from featureserver.wire_bytes import CODES, cut, decoder, read_bitmap
 from registry.kernel.errors import Corrupt
 
 

@@ -12,17 +12,16 @@ from functools import lru_cache
 from typing import Any
 
 from featureserver.instants import check_micros, instant_of, micros_of
-from featureserver.values import (
+from featureserver.values import from_wire, to_wire
+from featureserver.wire_bytes import (
     CODES,
     bitmap_bytes,
     cut,
     decoder,
     encoder,
-    from_wire,
     null_bitmap,
     pack_ends,
     read_bitmap,
-    to_wire,
 )
 from registry.core.published import RowSchema
 from registry.kernel.errors import Corrupt, Invalid

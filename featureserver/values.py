@@ -1,33 +1,30 @@
-"""One value at a time: Python ↔ wire ↔ bytes, by feature type. Pure; rows and keys build on it.
+"""One value at a time: Python ↔ wire → JSON, by feature type. Pure.
 
 The *wire* form of a value is what a row holds, as plain as Python can say it: bool, int, float;
 microseconds for a timestamp; text for string, decimal, uuid and json; a dict for map and struct;
-bytes; a list of wire values for list<T> and set<T>.
+bytes; a list of wire values for list<T> and set<T>. `wire_bytes` writes it into rows.
 """
 
 import base64
-import json
 import math
-import re
 import struct
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from featureserver.instants import check_micros, instant_of, micros_of, read_instant
-from registry.kernel.errors import Corrupt, Invalid
+from featureserver.instants import instant_of, micros_of, read_instant
+from featureserver.json_text import dump_json, load_json, wrong
+from featureserver.wire_bytes import encoder
+from registry.kernel.errors import Invalid
 from registry.kernel.types import check_type, element_type
 
-CODES = {"bool": "?", "int32": "i", "int64": "q", "float32": "f", "float64": "d", "timestamp": "q"}
-_COUNT = struct.Struct("<I")
 _MAX_DIGITS = 76
-
+_NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 Convert = Callable[[Any], Any]
 
 
@@ -65,46 +62,6 @@ def convert(values: Sequence[Any], by: Convert | None) -> Sequence[Any]:
     return [None if value is None else by(value) for value in values]
 
 
-@lru_cache(maxsize=256)
-def encoder(dtype: str) -> Callable[[Any], bytes]:
-    """Wire value of a type of variable length to its bytes in a row."""
-    inner = element_type(dtype)
-    if inner is None:
-        return _ENCODE[dtype]
-    return _fixed_list_encoder(inner) if inner in CODES else _list_encoder(inner)
-
-
-@lru_cache(maxsize=256)
-def decoder(dtype: str) -> Callable[[bytes], Any]:
-    """Bytes in a row to the wire value; raises `Corrupt` when they are not what `encoder` made."""
-    inner = element_type(dtype)
-    if inner is None:
-        return _DECODE[dtype]
-    return _fixed_list_decoder(inner) if inner in CODES else _list_decoder(inner)
-
-
-def null_bitmap(values: Sequence[Any]) -> bytes:
-    """One bit a value, the lowest bit of the first byte first; 1 means null."""
-    bits = 0
-    for index, value in enumerate(values):
-        if value is None:
-            bits |= 1 << index
-    return bits.to_bytes(bitmap_bytes(len(values)), "little")
-
-
-def bitmap_bytes(count: int) -> int:
-    """How many bytes the null bits of `count` values take."""
-    return (count + 7) // 8
-
-
-def read_bitmap(raw: bytes, count: int) -> int:
-    """The null bits as one integer; raises `Corrupt` when bits beyond `count` are set."""
-    bits = int.from_bytes(raw, "little")
-    if bits >> count:
-        raise Corrupt("the null bits name columns that are not there")
-    return bits
-
-
 def plain_decimal(number: Decimal) -> str:
     """A finite decimal without exponent or trailing zeros: one text for one number."""
     if not number.is_finite() or abs(number.adjusted()) > _MAX_DIGITS:
@@ -114,15 +71,9 @@ def plain_decimal(number: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
-def _wrong(wanted: str, value: Any) -> Invalid:
-    shown = repr(value)
-    shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    return Invalid(f"{shown} is not {wanted}", f"it is of type {type(value).__name__}")
-
-
 def _bool(value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
-        raise _wrong("true or false", value)
+        raise wrong("true or false", value)
     return bool(value)
 
 
@@ -131,7 +82,7 @@ def _integer(bits: int) -> Convert:
 
     def convert_integer(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise _wrong("an integer", value)
+            raise wrong("an integer", value)
         if not low <= value <= high:
             raise Invalid(f"{value} does not fit int{bits}")
         return int(value)
@@ -143,7 +94,7 @@ def _float64(value: Any) -> float:
     if isinstance(value, str) and value in _NOT_FINITE:
         return _NOT_FINITE[value]
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise _wrong("a number", value)
+        raise wrong("a number", value)
     try:
         return float(value)
     except OverflowError as error:
@@ -162,13 +113,13 @@ def _float32(value: Any) -> float:
 def _timestamp(value: Any) -> int:
     instant = read_instant(value) if isinstance(value, str) else value
     if not isinstance(instant, datetime):
-        raise _wrong("an instant", value)
+        raise wrong("an instant", value)
     return micros_of(instant)
 
 
 def _string(value: Any) -> str:
     if not isinstance(value, str):
-        raise _wrong("a string", value)
+        raise wrong("a string", value)
     try:
         value.encode()
     except UnicodeEncodeError as error:
@@ -181,57 +132,39 @@ def _bytes(value: Any) -> bytes:
         try:
             return base64.b64decode(value, validate=True)
         except ValueError as error:
-            raise _wrong("bytes or base64 text", value) from error
+            raise wrong("bytes or base64 text", value) from error
     if not isinstance(value, bytes | bytearray | memoryview):
-        raise _wrong("bytes", value)
+        raise wrong("bytes", value)
     return bytes(value)
 
 
 def _decimal(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise _wrong("a decimal number", value)
+        raise wrong("a decimal number", value)
     try:
         return plain_decimal(Decimal(value))
     except InvalidOperation as error:
-        raise _wrong("a decimal number", value) from error
+        raise wrong("a decimal number", value) from error
 
 
 def _uuid(value: Any) -> str:
     try:
         return str(uuid.UUID(str(value)))
     except ValueError as error:
-        raise _wrong("a UUID", value) from error
+        raise wrong("a UUID", value) from error
 
 
 def _json(value: Any) -> str:
-    text = value if isinstance(value, str) else _dump(value)
-    _load(_string(text))
+    text = value if isinstance(value, str) else dump_json(value)
+    load_json(_string(text))
     return text
 
 
 def _object(value: Any) -> dict[str, Any]:
-    found = _load(_string(value) if isinstance(value, str) else _dump(value))
+    found = load_json(_string(value) if isinstance(value, str) else dump_json(value))
     if not isinstance(found, dict):
-        raise _wrong("an object", value)
+        raise wrong("an object", value)
     return found
-
-
-def _dump(value: Any) -> str:
-    try:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise _wrong("something that JSON can say", value) from error
-
-
-def _load(text: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise _wrong("JSON", text) from error
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _list_to_wire(inner: str) -> Convert:
@@ -239,7 +172,7 @@ def _list_to_wire(inner: str) -> Convert:
 
     def convert_list(value: Any) -> list[Any]:
         if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
-            raise _wrong("a list", value)
+            raise wrong("a list", value)
         return [None if item is None else each(item) for item in value]
 
     return convert_list
@@ -264,128 +197,6 @@ def _finite(number: float) -> float | str:
     return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
 
 
-def _text(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError as error:
-        raise Corrupt("text in a row is not UTF-8") from error
-
-
-def _read_object(raw: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(raw, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise Corrupt("an object in a row is not JSON") from error
-    if not isinstance(found, dict):
-        raise Corrupt("an object in a row is another kind of JSON")
-    return found
-
-
-def _read_decimal(raw: bytes) -> str:
-    if not _DECIMAL.fullmatch(raw):
-        raise Corrupt("a decimal in a row is not a number")
-    return raw.decode()
-
-
-def _read_uuid(raw: bytes) -> str:
-    if len(raw) != 16:
-        raise Corrupt("a UUID in a row is not 16 bytes long")
-    return str(uuid.UUID(bytes=raw))
-
-
-def _split_list(raw: bytes) -> tuple[int, int, int]:
-    """Count, null bits and where the elements start."""
-    if len(raw) < 4:
-        raise Corrupt("a list in a row is cut short")
-    count = _COUNT.unpack_from(raw)[0]
-    start = 4 + bitmap_bytes(count)
-    if len(raw) < start:
-        raise Corrupt("a list in a row is cut short")
-    return count, read_bitmap(raw[4:start], count), start
-
-
-def _fixed_list_encoder(inner: str) -> Callable[[Any], bytes]:
-    code = CODES[inner]
-
-    def encode(values: Sequence[Any]) -> bytes:
-        head = _COUNT.pack(len(values)) + null_bitmap(values)
-        filled = [0 if value is None else value for value in values]
-        return head + struct.pack(f"<{len(filled)}{code}", *filled)
-
-    return encode
-
-
-def _fixed_list_decoder(inner: str) -> Callable[[bytes], Any]:
-    code = CODES[inner]
-    width = struct.calcsize(f"<{code}")
-
-    def decode(raw: bytes) -> list[Any]:
-        count, nulls, start = _split_list(raw)
-        if len(raw) != start + count * width:
-            raise Corrupt("a list in a row is not as long as it says")
-        values: list[Any] = list(struct.unpack_from(f"<{count}{code}", raw, start))
-        if inner == "timestamp":
-            check_micros(values)
-        return _with_nulls(values, nulls) if nulls else values
-
-    return decode
-
-
-def _list_encoder(inner: str) -> Callable[[Any], bytes]:
-    encode_one = encoder(inner)
-
-    def encode(values: Sequence[Any]) -> bytes:
-        parts = [b"" if value is None else encode_one(value) for value in values]
-        return b"".join(
-            (_COUNT.pack(len(parts)), null_bitmap(values), pack_ends(parts), *parts),
-        )
-
-    return encode
-
-
-def _list_decoder(inner: str) -> Callable[[bytes], Any]:
-    decode_one = decoder(inner)
-
-    def decode(raw: bytes) -> list[Any]:
-        count, nulls, start = _split_list(raw)
-        data = start + 4 * count
-        if len(raw) < data:
-            raise Corrupt("a list in a row is cut short")
-        ends = struct.unpack_from(f"<{count}I", raw, start)
-        pieces = cut(raw, data, ends)
-        return [None if nulls >> i & 1 else decode_one(p) for i, p in enumerate(pieces)]
-
-    return decode
-
-
-def pack_ends(parts: Sequence[bytes]) -> bytes:
-    """Where each part ends, counted from the start of the first one, as u32."""
-    ends, total = [], 0
-    for part in parts:
-        total += len(part)
-        ends.append(total)
-    return struct.pack(f"<{len(ends)}I", *ends)
-
-
-def cut(raw: bytes, data: int, ends: Sequence[int]) -> list[bytes]:
-    """The parts that start at `data` and end at `ends`; raises `Corrupt` unless they fill `raw`."""
-    pieces, start = [], 0
-    for end in ends:
-        if end < start:
-            raise Corrupt("the parts of a row overlap")
-        pieces.append(raw[data + start : data + end])
-        start = end
-    if data + start != len(raw):
-        raise Corrupt("a row is not as long as it says")
-    return pieces
-
-
-def _with_nulls(values: list[Any], nulls: int) -> list[Any]:
-    return [None if nulls >> index & 1 else value for index, value in enumerate(values)]
-
-
-_DECIMAL = re.compile(rb"-?[0-9]{1,90}(\.[0-9]{1,90})?")
-_NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _TO_WIRE: dict[str, Convert] = {
     "bool": _bool,
     "int32": _integer(32),
@@ -410,24 +221,6 @@ _TO_JSON: dict[str, Convert] = {
     "float64": _finite,
     "timestamp": lambda micros: micros // 1_000_000,
     "bytes": lambda raw: base64.b64encode(raw).decode(),
-    "map": lambda found: msgspec.Raw(_dump(found).encode()),
-    "struct": lambda found: msgspec.Raw(_dump(found).encode()),
-}
-_ENCODE: dict[str, Callable[[Any], bytes]] = {
-    "string": str.encode,
-    "bytes": bytes,
-    "decimal": str.encode,
-    "uuid": lambda text: uuid.UUID(text).bytes,
-    "json": str.encode,
-    "map": lambda found: _dump(found).encode(),
-    "struct": lambda found: _dump(found).encode(),
-}
-_DECODE: dict[str, Callable[[bytes], Any]] = {
-    "string": _text,
-    "bytes": bytes,
-    "decimal": _read_decimal,
-    "uuid": _read_uuid,
-    "json": _text,
-    "map": _read_object,
-    "struct": _read_object,
+    "map": lambda found: msgspec.Raw(dump_json(found).encode()),
+    "struct": lambda found: msgspec.Raw(dump_json(found).encode()),
 }
