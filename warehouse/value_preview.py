@@ -80,6 +80,9 @@ class LimitedPreview:
                 notes.append(f"values of {sample.new.name} are not compared: {why}")
                 continue
             diffs += _diffs(sample, found)
+            if sample.made_up:
+                fields = ", ".join(sample.made_up)
+                notes.append(f"{fields}, which {sample.new.name} takes of each request, is made up")
         return ValuesSeen(tuple(diffs), (), tuple(notes))
 
     def _asked(

@@ -102,6 +102,23 @@ def test_reviews_are_read_as_the_api_lists_them(tmp_path: Path) -> None:
     assert found == (given(), given("b[bot]", reviewer=Account("b[bot]", bot=True)))
 
 
+def test_gitea_says_the_same_in_words_of_its_own(tmp_path: Path) -> None:
+    page = f"https://gitea.example/{REPOSITORY}/pulls/7"
+    asks = {**review("grace-h", HEAD, "REQUEST_CHANGES"), "pull_request_url": page}
+    gone = {**review("grace-h", HEAD), "pull_request_url": page, "dismissed": True}
+    found = read_reviews(written(tmp_path, [asks, gone]))
+    assert [(r.state, r.of) for r in found] == [
+        ("CHANGES_REQUESTED", PULL.origin),
+        ("DISMISSED", PULL.origin),
+    ]
+
+
+@pytest.mark.parametrize("url", ["", "ftp://x/a/b/pulls/7", "https://x/pulls/7", "https://x/a/b/7"])
+def test_a_review_of_what_is_no_pull_request_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(Invalid, match="belongs to"):
+        read_reviews(written(tmp_path, [{**review("grace-h", HEAD), "pull_request_url": url}]))
+
+
 def test_committers_are_read_with_their_addresses(tmp_path: Path) -> None:
     file = written(tmp_path, [commit(HEAD, "bob-b", "bob@x.y"), commit(EARLIER, None, "eve@x.y")])
     accounts, emails = read_committers(file)
