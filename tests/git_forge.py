@@ -58,6 +58,7 @@ class Forge:
     registry: SqlRegistry
     admin: str
     tokens: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)
 
     def git(self, clone: str, *words: str) -> str:
         done = subprocess.run(
@@ -89,6 +90,7 @@ class Forge:
             "FIELDHOUSE": str(COMMAND),
             "FIELDHOUSE_REGISTRY_URL": f"sqlite:///{self.folder / 'registry.db'}",
             "FIELDHOUSE_AUTH_TOKEN": self.tokens[token],
+            **self.extra,
         }
         return subprocess.run(
             ["sh", str(SCRIPT), *words], cwd=self.folder / clone, env=environ,
