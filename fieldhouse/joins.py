@@ -16,6 +16,7 @@ def command_ports() -> CommandPorts:
         computed=lambda settings: _warehouse("open_computed")(settings),
         examples=lambda settings: _warehouse("open_examples")(settings),
         values=lambda settings: load("warehouse.value_preview").LimitedPreview(settings),
+        code=lambda settings: _warehouse("open_code")(settings),
         expectations=lambda settings: _warehouse("open_expectations")(settings),
     )
 

@@ -11,7 +11,7 @@ from registry.core.audit import ChainedEvent, Checkpoint, Event
 from registry.core.duplication import KnownFeature, ProposedFeature
 from registry.core.policy import Approval
 from registry.core.proposals import Proposal
-from registry.core.published import Published, PublishedView
+from registry.core.published import Published, PublishedOnDemand, PublishedView
 from registry.core.readers import Reader
 from registry.core.similarity.likeness import Answer, Keys
 from registry.core.state import FeatureRecord, NamespaceState, ServiceRecord
@@ -454,6 +454,16 @@ class SampleChecker(Protocol):
         ...
 
 
+class CodeChecker(Protocol):
+    """Tries an on-demand view's code on a sample of its inputs; `warehouse` implements it."""
+
+    def __call__(
+        self, view: PublishedOnDemand, inputs: Mapping[str, PublishedView]
+    ) -> Sequence[str]:
+        """One sentence for each way in which it cannot be served."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class CommandPorts:
     """What the door hands to the registry's commands, since they may not import other rooms."""
@@ -462,6 +472,7 @@ class CommandPorts:
     samples: Callable[[Settings], SampleReader] | None = None
     values: Callable[[Settings], ValuePreview] | None = None
     expectations: Callable[[Settings], SampleChecker] | None = None
+    code: Callable[[Settings], CodeChecker] | None = None
     sketches: Callable[[Settings], SketchMaker] | None = None
     computed: Callable[[Settings], ComputedSketchMaker] | None = None
     examples: Callable[[Settings], ExampleReader] | None = None

@@ -10,7 +10,7 @@ import duckdb
 
 from registry.kernel.arrow_memory import prefer_jemalloc
 from registry.kernel.settings import Settings
-from registry.ports import ExampleReader, SampleChecker, SampleReader
+from registry.ports import CodeChecker, ExampleReader, SampleChecker, SampleReader
 from registry.settings import HOME, clock_of
 from warehouse.catalog import read_catalog
 from warehouse.computed_sketches import ComputedSketcher
@@ -20,6 +20,7 @@ from warehouse.engines.duckdb_sql import literal
 from warehouse.engines.port import Engine
 from warehouse.evaluated import EvaluatedQueries
 from warehouse.example_values import ExampleSketcher
+from warehouse.sample_code import SampledCode
 from warehouse.samples import NewestValues
 from warehouse.settings import EVALUATED_BYTES, MEMORY_LIMIT, THREADS, TIME_ZONE
 from warehouse.value_sketches import ValueSketcher
@@ -79,6 +80,11 @@ def open_expectations(settings: Settings) -> SampleChecker:
     from warehouse.sample_quality import SampledExpectations  # Great Expectations takes seconds
 
     return SampledExpectations(open_engine(settings), clock_of(settings))
+
+
+def open_code(settings: Settings) -> CodeChecker:
+    """What tries the code of an on-demand view on a sample."""
+    return SampledCode(open_engine(settings), clock_of(settings))
 
 
 def _limit(connection: duckdb.DuckDBPyConnection, settings: Settings, home: Path) -> None:

@@ -17,6 +17,7 @@ from registry.core.value_diff import ChangedComputed, ComputedSample, SampledCol
 from registry.kernel.clock import Clock
 from registry.kernel.errors import Refused
 from registry.kernel.refs import parse_ref
+from registry.kernel.types import arrow_type
 from warehouse.engines.port import Engine
 from warehouse.plain_values import CARRIED, plain
 from warehouse.sampled_values import AT, at_each_age, is_open, key_texts
@@ -48,7 +49,7 @@ class ComputedSamples:
         not see or JSON cannot carry, else what the engine does."""
         for inputs in (changed.old_inputs, changed.new_inputs):
             _check_open(inputs)
-        spine = self._spine([*changed.new_inputs.values(), *changed.old_inputs.values()])
+        spine = self.spine([*changed.new_inputs.values(), *changed.old_inputs.values()])
         fields = {f.name: f.dtype for v in (changed.old, changed.new) for f in v.request_fields}
         return ComputedSample(
             old=changed.old,
@@ -61,7 +62,7 @@ class ComputedSamples:
             made_up=tuple(sorted(fields)),
         )
 
-    def _spine(self, views: Sequence[PublishedView]) -> pa.Table:
+    def spine(self, views: Sequence[PublishedView]) -> pa.Table:
         """Keys for all the views, at each instant."""
         columns: dict[str, Any] = {}
         for view in sorted(views, key=lambda v: -len(v.join_keys)):
@@ -76,13 +77,24 @@ class ComputedSamples:
     def _columns(
         self, spine: pa.Table, view: PublishedOnDemand, inputs: Inputs
     ) -> Iterator[SampledColumn]:
+        dtypes = {field.name: field.dtype for field in view.request_fields}
         for text, held in inputs.items():
             ref = parse_ref(text)
-            found = self.engine.as_of(spine, AT, held, [ref.feature])[ref.feature]
-            name, dtype = f"{ref.view}__{ref.feature}", _dtype(held, ref.feature)
-            yield SampledColumn(name, dtype, plain(found.to_pylist()))
+            dtypes[f"{ref.view}__{ref.feature}"] = _dtype(held, ref.feature)
+        given = self.given(spine, view, inputs)
+        for name in given.column_names:
+            yield SampledColumn(name, dtypes[name], plain(given[name].to_pylist()))
+
+    def given(self, spine: pa.Table, view: PublishedOnDemand, inputs: Inputs) -> pa.Table:
+        """What the view's code is given on the spine: inputs as `view__feature`, request fields."""
+        columns: dict[str, Any] = {}
+        for text, held in inputs.items():
+            ref = parse_ref(text)
+            found = self.engine.as_of(spine, AT, held, [ref.feature])
+            columns[f"{ref.view}__{ref.feature}"] = found[ref.feature]
         for pace, field in enumerate(view.request_fields, 1):
-            yield SampledColumn(field.name, field.dtype, _made_up(spine, field.dtype, pace))
+            columns[field.name] = _made_up(spine, field.dtype, pace)
+        return pa.table(columns)
 
 
 def _equally_long(columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,13 +106,13 @@ def _equally_long(columns: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _made_up(spine: pa.Table, dtype: str, pace: int) -> tuple[Scalar, ...]:
+def _made_up(spine: pa.Table, dtype: str, pace: int) -> Any:
+    """Instants are the row's own; what cannot be made up is null."""
     if dtype == "timestamp":
-        return plain(spine[AT].to_pylist())
-    choices = MADE_UP.get(dtype)
-    if choices is None:
-        raise Refused(f"a request field of type {dtype} cannot be made up")
-    return tuple(choices[row * pace % len(choices)] for row in range(spine.num_rows))
+        return spine[AT]
+    choices = MADE_UP.get(dtype, (None,))
+    values = [choices[row * pace % len(choices)] for row in range(spine.num_rows)]
+    return pa.array(values, arrow_type(dtype))
 
 
 def _check_open(inputs: Inputs) -> None:

@@ -92,9 +92,11 @@ def retire(version: str, reason: str, other: str | None, token: str | None, out:
 @token_option
 @with_output
 def prove(feature: str, token: str | None, out: Output) -> None:
-    """Try a view's expectations on a sample of its newest rows, and store the result as evidence.
+    """Try a view's expectations on a sample of its newest rows, or the code of an on-demand view on
+    a sample of its inputs, and store the result as evidence.
 
-    A draft becomes production on it. `fieldhouse materialize` stores the same, and parity.
+    A draft becomes production on it. `fieldhouse materialize` stores the same of stored views, and
+    parity.
     Ends with status 1 when one fails.
 
     \b
@@ -105,21 +107,28 @@ def prove(feature: str, token: str | None, out: Output) -> None:
     from registry.kernel.errors import Misuse, NotFound
     from registry.ports import CommandPorts
     from registry.service.evidence import prove as prove_view
-    from registry.service.outcome import newest_line
+    from registry.service.evidence import prove_code
+    from registry.service.outcome import newest_computed, newest_line
 
     settings = project_settings()
     registry = open_here(settings)
     principal = principal_here(registry, settings, token, "author", "steward", "operator")
     ports = click.get_current_context().find_object(CommandPorts)
-    if ports is None or ports.expectations is None:
+    if ports is None or ports.expectations is None or ports.code is None:
         raise Misuse("there is no warehouse to look at")
     name = feature.partition(":")[0]
-    published = registry.published()
-    view = newest_line(published, name)
-    if view is None:
-        raise NotFound("feature view", name, {view.name for view in published.views.values()})
-    check = ports.expectations(settings)
-    results = prove_view(registry.context, registry.namespace, view, check, principal.subject)
+    published, context = registry.published(), registry.context
+    view, computed = newest_line(published, name), newest_computed(published, name)
+    if view is not None:
+        test = ports.expectations(settings)
+        results = prove_view(context, registry.namespace, view, test, principal.subject)
+    elif computed is not None:
+        code = ports.code(settings)
+        results = prove_code(context, published, computed, code, principal.subject)
+    else:
+        held = {view.name for view in published.views.values()}
+        held |= {view.name for view in published.on_demand.values()}
+        raise NotFound("feature view", name, held)
     shown = [r for r in results if feature in (name, r.ref, r.ref.partition("@")[0])]
     out.data([{"feature": r.ref, "passed": r.passed, "said": r.said} for r in shown])
     if not all(r.passed for r in shown):

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from registry.core.evidence import CheckResult, event_of, results_of
 from registry.core.lifecycle import CheckKind
-from registry.core.published import PublishedView
+from registry.core.published import Published, PublishedOnDemand, PublishedView
 from registry.core.state import FeatureRecord
-from registry.ports import SampleChecker, Transaction
+from registry.ports import CodeChecker, SampleChecker, Transaction
 from registry.service.context import Context
+from registry.service.outcome import stored_inputs
 
 COMPARED = (
     "production",
@@ -53,7 +54,7 @@ def store_results(
 
 
 def results_for_view(
-    view: PublishedView, kind: CheckKind, failures: Sequence[str]
+    view: PublishedView | PublishedOnDemand, kind: CheckKind, failures: Sequence[str]
 ) -> tuple[CheckResult, ...]:
     """One result a feature of the view: failed where a failure names it, or names no feature. What
     is not served is not compared, so parity says nothing of it."""
@@ -76,6 +77,25 @@ def prove(
 ) -> tuple[CheckResult, ...]:
     """Run a view's expectations on a sample of its newest rows and store what was found. Raises
     what the warehouse does for a source that cannot be read."""
-    results = results_for_view(view, "quality", check(view))
+    return _stored(context, namespace, view, check(view), actor)
+
+
+def prove_code(
+    context: Context, published: Published, view: PublishedOnDemand, check: CodeChecker, actor: str
+) -> tuple[CheckResult, ...]:
+    """The same for an on-demand view, whose code is run on a sample of its inputs. Raises `Refused`
+    when those are computed themselves."""
+    failures = check(view, stored_inputs(published, view))
+    return _stored(context, published.namespace, view, failures, actor)
+
+
+def _stored(
+    context: Context,
+    namespace: str,
+    view: PublishedView | PublishedOnDemand,
+    failures: Sequence[str],
+    actor: str,
+) -> tuple[CheckResult, ...]:
+    results = results_for_view(view, "quality", failures)
     store_results(context, namespace, results, actor)
     return results

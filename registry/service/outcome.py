@@ -10,7 +10,7 @@ from registry.core.compiled import Compiled
 from registry.core.publish import publish
 from registry.core.published import Published, PublishedOnDemand, PublishedView
 from registry.core.state import NamespaceState
-from registry.kernel.errors import FieldhouseError
+from registry.kernel.errors import FieldhouseError, Refused
 from registry.ports import SampleChecker
 
 
@@ -53,6 +53,17 @@ def newest_computed(published: Published, name: str) -> PublishedOnDemand | None
     """The line of an on-demand view that was opened last."""
     lines = [view for view in published.on_demand.values() if view.name == name]
     return max(lines, key=lambda view: view.line, default=None)
+
+
+def stored_inputs(published: Published, view: PublishedOnDemand) -> dict[str, PublishedView]:
+    """The stored view that holds each input. Raises `Refused` for one that is computed itself."""
+    found = {}
+    for text in view.inputs:
+        pin = published.resolve(text)
+        if pin.on_demand:
+            raise Refused(f"its input {text} is computed itself")
+        found[text] = published.view(pin.view)
+    return found
 
 
 def unmet(planned: Plan, after: Published, check: SampleChecker) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from registry.core.value_diff import (
     ComputedValues,
     ValuesSeen,
 )
-from registry.kernel.errors import FieldhouseError, Refused
+from registry.kernel.errors import FieldhouseError
 from registry.ports import Transaction, ValuePreview
 from registry.service.check import Checked, check, check_against
 from registry.service.context import Context
@@ -23,6 +23,7 @@ from registry.service.outcome import (
     before_and_after,
     newest_computed,
     newest_line,
+    stored_inputs,
     touched_views,
 )
 from registry.service.propose import Standing, standing
@@ -101,7 +102,7 @@ def changed_computed(seen: Preview) -> tuple[tuple[ChangedComputed, ...], tuple[
             continue
         both = tuple(f for f in features if _has(old, f) and _has(new, f))
         try:
-            inputs = _inputs(seen.before, old), _inputs(seen.after, new)
+            inputs = stored_inputs(seen.before, old), stored_inputs(seen.after, new)
         except FieldhouseError as error:
             notes.append(f"values of {name} are not compared: {error.asked}")
             continue
@@ -152,17 +153,6 @@ def _changed(seen: Preview) -> dict[str, list[str]]:
 
 def _has(view: PublishedOnDemand, name: str) -> bool:
     return any(feature.name == name for feature in view.features)
-
-
-def _inputs(published: Published, view: PublishedOnDemand) -> dict[str, PublishedView]:
-    """The stored view that holds each input. Raises `Refused` for one that is computed itself."""
-    found = {}
-    for text in view.inputs:
-        pin = published.resolve(text)
-        if pin.on_demand:
-            raise Refused(f"its input {text} is computed itself")
-        found[text] = published.view(pin.view)
-    return found
 
 
 def _changes_values(change: Change) -> bool:

@@ -7,13 +7,14 @@ import pytest
 
 from registry.bootstrap import SqlRegistry, open_registry
 from registry.core.compiled import Compiled
+from registry.core.definitions import OnDemandView
 from registry.core.evidence import CheckResult
 from registry.kernel.errors import Refused
 from registry.kernel.settings import Settings
 from registry.ports import Principal
 from registry.service.apply import apply
 from registry.service.check import CheckFailed
-from registry.service.evidence import prove, store_results
+from registry.service.evidence import prove, prove_code, store_results
 from registry.service.propose import approve, propose
 from registry.service.runtime import quarantine, release
 from tests.definitions import QUERY, compiled, feature, sql_source, view
@@ -23,6 +24,13 @@ BOB = Principal("bob", frozenset({"steward"}))
 MONITOR = Principal("monitor", frozenset({"operator"}), bot=True)
 DRAFT = compiled(view(feature("mean_delay", state="draft"), feature("worst_delay")))
 REF = "delays:mean_delay@1"
+
+
+def with_ratio(state: str) -> Compiled:
+    code = "def ratio(inputs):\n    return {'late': [d / 60 for d in inputs['mean_delay']]}\n"
+    inputs = ("delays:mean_delay",)
+    made = OnDemandView("ratio", "python", "ratio", code, (feature("late", state=state),), inputs)
+    return compiled(view(), on_demand=(made,))
 
 
 @pytest.fixture
@@ -82,6 +90,24 @@ def test_a_result_of_another_meaning_is_no_evidence(registry: SqlRegistry) -> No
     land(registry, compiled(view(*parts, source=changed)))
     with pytest.raises(CheckFailed, match="evidence-missing"):
         land(registry, compiled(view(source=changed)))
+
+
+def test_an_on_demand_draft_takes_a_stored_trial_of_its_code(registry: SqlRegistry) -> None:
+    land(registry, with_ratio("draft"))
+    with pytest.raises(CheckFailed, match="fieldhouse lifecycle prove ratio:late"):
+        land(registry, with_ratio("production"))
+    said: list[str] = ["'late' is null for each of 9 rows"]
+    for _ in range(2):
+        published = registry.published()
+        prove_code(
+            registry.context, published, published.computed("ratio"), lambda *_: tuple(said), "ci"
+        )
+        if said:
+            with pytest.raises(CheckFailed, match="'late' is null for each of 9 rows"):
+                land(registry, with_ratio("production"))
+        said.clear()
+    land(registry, with_ratio("production"))
+    assert registry.published().computed("ratio").features[0].state == "production"
 
 
 def test_what_was_approved_is_not_applied_once_a_check_has_failed(registry: SqlRegistry) -> None:

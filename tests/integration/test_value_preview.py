@@ -14,6 +14,7 @@ from registry.core.published import PublishedOnDemand
 from registry.core.value_diff import ChangedComputed, ChangedView, ComputedValues
 from registry.testing import feature, view
 from tests.warehouses import hour, project, put_tables, source
+from warehouse.bootstrap import open_code
 from warehouse.value_preview import LimitedPreview
 
 pytestmark = pytest.mark.slow
@@ -80,6 +81,23 @@ def test_request_fields_are_made_up_and_named(preview: LimitedPreview) -> None:
     assert sample.made_up == ("hours",)
     (found,) = preview.differences([sample], preview.run([sample], 10)).diffs
     assert found.changed
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (DOUBLE, ()),
+        ("return {'far': [None for _ in inputs['speed']]}", ("'far' is null for each of 90 rows",)),
+        ("return {'far': ['x' for _ in inputs['speed']]}", ("Could not convert",)),
+        ("return {'near': inputs['speed']}", ("did not give far",)),
+    ],
+)
+def test_a_trial_of_code_says_what_keeps_it_from_being_served(
+    preview: LimitedPreview, body: str, said: tuple[str, ...]
+) -> None:
+    found = open_code(preview.settings)(computed(body), {"stats:speed": STATS})
+    assert len(found) == len(said)
+    assert all(part in sentence for part, sentence in zip(said, found, strict=True))
 
 
 def test_personal_values_are_not_handed_to_unreviewed_code(preview: LimitedPreview) -> None:

@@ -143,6 +143,13 @@ def state_move(evidence: Evidence) -> Iterable[Hit]:
             )
 
 
+def _computed_of_computed(view: str, evidence: Evidence) -> bool:
+    """Whether it is an on-demand view that reads another one: nobody tries its code alone."""
+    made = evidence.compiled.on_demand.get(view)
+    read = {text.partition(":")[0] for text in made.inputs} if made is not None else set()
+    return bool(read & set(evidence.compiled.on_demand))
+
+
 @rule(
     "evidence-missing",
     "serving",
@@ -154,7 +161,7 @@ def evidence_missing(evidence: Evidence) -> Iterable[Hit]:
         (difference,) = change.differences
         move = move_of(difference.before or "", difference.after or "", "apply")
         record = evidence.newest.get(change.name)
-        if move is None or record is None or record.on_demand:
+        if move is None or record is None or _computed_of_computed(record.view, evidence):
             continue
         meaning = evidence.compiled.features[change.name].meaning
         held = evidence.results.get(record.ref, ())
