@@ -30,11 +30,13 @@ from bench.serving_shape import (
 def serve_ours(model: Path, url: str, path: Path) -> None:
     from featureserver.server import serve
     from serving.hosting import open_data_plane
+    from serving.settings import WAKEFUL_MICROS
 
     with tempfile.TemporaryDirectory() as folder:
         room = open_room(Path(folder), url)
         app = open_data_plane(room, [package(room, model), package_wide(room, model)])
-        serve(app, _listen(path), 5)
+        wakeful_seconds = float(room.settings.get(WAKEFUL_MICROS)) / 1e6
+        serve(app, _listen(path), 5, wakeful_seconds=wakeful_seconds)
 
 
 async def _noop(scope: Any, receive: Any, send: Any) -> None:

@@ -16,6 +16,7 @@ import httptools
 
 from featureserver.eager import Begun
 from featureserver.service import Answer, Service, WholeRequest, is_local
+from featureserver.wakeful import Wakeful
 
 logger = logging.getLogger(__name__)
 DRAIN_FACTOR = 64
@@ -29,6 +30,7 @@ class HttpConnection(asyncio.Protocol):
     def __init__(
         self,
         service: Service,
+        wakeful: Wakeful,
         *,
         config: Any,
         server_state: Any,
@@ -36,6 +38,7 @@ class HttpConnection(asyncio.Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self._service = service
+        self._wakeful = wakeful
         self._limit = service.max_body_bytes
         self._state = server_state
         self._loop = _loop or asyncio.get_running_loop()
@@ -65,6 +68,7 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._last = self._loop.time()
+        self._wakeful.asked()
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -195,6 +199,7 @@ class HttpConnection(asyncio.Protocol):
         if request.method != "HEAD":
             head.append(answer.body)
         self._transport.write(b"".join(head))
+        self._wakeful.answered(self._loop)
         if not keep:
             self._deaf = True
             if request is not self._draining:

@@ -13,18 +13,24 @@ from typing import Any
 import uvicorn
 
 from featureserver.http_connection import HttpConnection
+from featureserver.wakeful import Wakeful
 
 
 def serve(
-    app: Any, sockets: Sequence[socket.socket], drain_seconds: int, shared: bool = False
+    app: Any,
+    sockets: Sequence[socket.socket],
+    drain_seconds: int,
+    shared: bool = False,
+    wakeful_seconds: float = 0.0,
 ) -> None:
     """Serve on these listening sockets; returns when asked to stop and the last answer is out.
 
     Requests under way get `drain_seconds`. In the main thread SIGTERM and SIGINT stop it. Sockets
     that other processes listen on too (`shared`) keep their paths. An application that is an
-    `http_connection.Service` too is handed whole requests, without ASGI between.
+    `http_connection.Service` too is handed whole requests, without ASGI between, by a loop that
+    stays awake for `wakeful_seconds` at most after an answer.
     """
-    config = config_of(app, drain_seconds)
+    config = config_of(app, drain_seconds, wakeful_seconds)
     paths = [Path(name) for one in sockets if isinstance(name := one.getsockname(), str)]
     try:
         with _signals_as_exceptions(), suppress(KeyboardInterrupt):
@@ -36,9 +42,11 @@ def serve(
             path.unlink(missing_ok=True)
 
 
-def config_of(app: Any, drain_seconds: int = 5) -> uvicorn.Config:
+def config_of(app: Any, drain_seconds: int = 5, wakeful_seconds: float = 0.0) -> uvicorn.Config:
     """uvicorn's configuration for an ASGI application, or for a service of whole requests."""
-    whole: Any = partial(HttpConnection, app) if hasattr(app, "respond") else "httptools"
+    whole: Any = "httptools"
+    if hasattr(app, "respond"):
+        whole = partial(HttpConnection, app, Wakeful(wakeful_seconds))
     return uvicorn.Config(
         app,
         http=whole,

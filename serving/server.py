@@ -37,7 +37,7 @@ def serve(spec: ServerSpec) -> None:
     from registry.kernel.settings import read_settings
     from serving.bootstrap import import_runtimes, open_serving
     from serving.hosting import open_data_plane
-    from serving.settings import DRAIN_SECONDS
+    from serving.settings import DRAIN_SECONDS, WAKEFUL_MICROS
 
     settings = read_settings(Path(spec.root))
     serving = open_serving(settings, own_process=True)
@@ -57,8 +57,13 @@ def serve(spec: ServerSpec) -> None:
     end_with_parent()
     sockets = open_sockets(spec)
     _tell({"event": "listening", "port": _port(sockets), "unix_socket": spec.unix_socket})
-    drain_seconds = int(settings.get(DRAIN_SECONDS))
-    featureserver.server.serve(app, sockets, drain_seconds, shared=bool(spec.descriptors))
+    featureserver.server.serve(
+        app,
+        sockets,
+        int(settings.get(DRAIN_SECONDS)),
+        shared=bool(spec.descriptors),
+        wakeful_seconds=float(settings.get(WAKEFUL_MICROS)) / 1e6,
+    )
 
 
 def _shared(spec: ServerSpec) -> Shared:

@@ -21,6 +21,13 @@ MAX_BODY_BYTES = Setting("serving", "max_body_bytes", 16 << 20, "largest request
 POLL_SECONDS = Setting(
     "serving", "poll_seconds", 1.0, "how often a server looks whether the champion has changed"
 )
+WAKEFUL_MICROS = Setting(
+    "serving",
+    "wakeful_micros",
+    100.0,
+    "how long a server looks for the next request after an answer before it sleeps for it; 0: not "
+    "at all",
+)
 DRAIN_SECONDS = Setting(
     "serving", "drain_seconds", 10, "how long requests under way may take after SIGTERM"
 )
@@ -79,6 +86,7 @@ SETTINGS = (
     SOCKET,
     MAX_BODY_BYTES,
     POLL_SECONDS,
+    WAKEFUL_MICROS,
     DRAIN_SECONDS,
     WORKERS,
     MOST_IN_FLIGHT,

@@ -18,12 +18,11 @@ from typing import Any
 import hiredis
 from redis import connection as redis_connection
 
+from featureserver.patience import REST_SECONDS, Patience
 from featureserver.ports import AsyncReader
 from featureserver.stores.redis import address_of, unavailable
 
 MOST_KEYS = 128
-REST_SECONDS = 1.0
-_FIRST_REST_SECONDS = 0.01
 _BYTES = 1 << 16
 _parse_url: Any = redis_connection.parse_url
 Found = list[bytes | None]
@@ -104,26 +103,6 @@ def can_poll(url: str) -> bool:
     kind = dict(_parse_url(url)).get("connection_class", redis_connection.Connection)
     secure = issubclass(kind, redis_connection.SSLConnection)
     return not secure and len(os.sched_getaffinity(0)) > 1
-
-
-class Patience:
-    """How long to poll now: nothing while it rests from having polled in vain."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._rest = _FIRST_REST_SECONDS
-        self._from = 0.0
-
-    @property
-    def now(self) -> float:
-        return self._seconds if time.monotonic() >= self._from else 0.0
-
-    def found(self) -> None:
-        self._rest = _FIRST_REST_SECONDS
-
-    def lost(self) -> None:
-        self._from = time.monotonic() + self._rest
-        self._rest = min(REST_SECONDS, 2 * self._rest)
 
 
 class PollingPool:

@@ -74,7 +74,7 @@ def running(config):
 
 @pytest.fixture(scope="module")
 def ours():
-    with running(config_of(Echo())) as (address, _):
+    with running(config_of(Echo(), wakeful_seconds=0.0001)) as (address, _):
         yield address
 
 
