@@ -1,5 +1,6 @@
 """The workflows keep their promise: what a pull request brings runs without secrets."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
+from jsonschema import Draft7Validator
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / ".github" / "workflows"
@@ -112,6 +114,14 @@ def test_secrets_reach_only_the_step_or_job_that_needs_them() -> None:
     having = [s for s in review["steps"] if "secrets." in yaml.safe_dump(s)]
     assert [s["name"] for s in having] == ["Record and comment"]
     assert "secrets." not in yaml.safe_dump(review["env"])
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.yml")), ids=lambda file: file.name)
+def test_a_workflow_is_one_by_the_published_schema(file: Path) -> None:
+    schema = json.loads((ROOT / "tests" / "schemas" / "github-workflow.json").read_text())
+    made = Draft7Validator(schema)
+    assert [error.message for error in made.iter_errors(workflow(file.name))] == []
+    assert not made.is_valid({**workflow(file.name), "permissions": {"contents": "own"}})
 
 
 def test_the_review_runs_after_the_workflow_that_reads() -> None:
