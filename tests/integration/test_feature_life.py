@@ -196,15 +196,29 @@ def evidence_of(world):
 def test_every_reader_obeys_the_state_of_a_feature_from_draft_to_retired(world):
     p1, p2 = (float(flights().rows[i, COLUMNS.index("wind")]) for i in (1, 2))
     values = [p1, p2]
+    draft_is_for_training_alone(world, values)
+    known = production_is_for_everybody(world, values)
+    deprecated_is_served_with_notice(world, values, known)
+    for policy, answered in (("last", values), ("default", [0.5, 0.5]), ("null", [None, None])):
+        quarantined_answers_by_its_policy(world, values, known, policy, answered)
+    quarantined_view_refuses(world, values, known)
+    silent_registry_serves_the_last_state_for_a_while(world, values, known)
+    retired_is_gone_by_a_waiver(world)
+    purged_leaves_no_key(world)
+    assert np.isfinite(known).all()
 
-    # Draft: training alone; no service but a draft may read it, and no model that does answers.
+
+def draft_is_for_training_alone(world, values):
+    """No service but a draft may read it, and no model that does answers."""
     assert world.build() == values
     assert world.ask()[0] == 409
     with pytest.raises(Refused, match="service-uses-draft"):
         world.land(state="draft")
     assert world.predict() == (409, None)
 
-    # Production: everybody. It took the stored result of a check, which `materialize` had made.
+
+def production_is_for_everybody(world, values):
+    """It took the stored result of a check, which `materialize` had made; gives the predictions."""
     assert evidence_of(world) == ["check:quality:passed"]
     world.land()
     world.materialize()
@@ -214,8 +228,11 @@ def test_every_reader_obeys_the_state_of_a_feature_from_draft_to_retired(world):
         time.sleep(0.02)
     known = world.predict()[1]
     assert len(known) == 2
+    return known
 
-    # Deprecated: lookups and predictions say so and go on, new training sets are refused.
+
+def deprecated_is_served_with_notice(world, values, known):
+    """Lookups and predictions say so and go on, new training sets are refused."""
     world.land(**LEAVING)
     deadline = time.monotonic() + BOUND
     while "deprecation" not in world.soon(200, values):
@@ -224,20 +241,24 @@ def test_every_reader_obeys_the_state_of_a_feature_from_draft_to_retired(world):
     assert world.build() is Refused
     assert world.predict() == (200, known)
 
-    # Quarantined: what its policy says, to lookups and models alike, and no training set.
-    for policy, answered in (("last", values), ("default", [0.5, 0.5]), ("null", [None, None])):
-        world.land(staleness=policy, **LEAVING)
-        quarantine(world.registry.context, "flights", WIND, BOB, "the anemometer is stuck")
-        world.soon(200, answered)
-        assert world.build() is Refused
-        if policy == "last":
-            time.sleep(2 * REFRESH)
-            assert world.predict() == (200, known)
-        else:
-            world.predicts_other(known)
-        release(world.registry.context, "flights", WIND, BOB, "mended")
-        world.soon(200, values)
-        world.predicts_soon(200, known)
+
+def quarantined_answers_by_its_policy(world, values, known, policy, answered):
+    """To lookups and models alike, and no training set; until it is released."""
+    world.land(staleness=policy, **LEAVING)
+    quarantine(world.registry.context, "flights", WIND, BOB, "the anemometer is stuck")
+    world.soon(200, answered)
+    assert world.build() is Refused
+    if policy == "last":
+        time.sleep(2 * REFRESH)
+        assert world.predict() == (200, known)
+    else:
+        world.predicts_other(known)
+    release(world.registry.context, "flights", WIND, BOB, "mended")
+    world.soon(200, values)
+    world.predicts_soon(200, known)
+
+
+def quarantined_view_refuses(world, values, known):
     world.land(staleness="refuse", **LEAVING)
     quarantine(world.registry.context, "flights", "stats", BOB, "the station is down")
     world.soon(409)
@@ -247,7 +268,9 @@ def test_every_reader_obeys_the_state_of_a_feature_from_draft_to_retired(world):
     world.soon(200, values)
     world.predicts_soon(200, known)
 
-    # The registry is silent: the last state serves, up to its declared age, and then nothing.
+
+def silent_registry_serves_the_last_state_for_a_while(world, values, known):
+    """Up to its declared age, and then nothing."""
     world.down = True
     started = time.monotonic()
     assert world.ask()[:2] == (200, values)
@@ -262,18 +285,22 @@ def test_every_reader_obeys_the_state_of_a_feature_from_draft_to_retired(world):
     world.soon(200, values)
     world.predicts_soon(200, known)
 
-    # Retired, though a model and a training set read it: that took a waiver and a consent.
+
+def retired_is_gone_by_a_waiver(world):
+    """Though a model and a training set read it: that took a waiver and a consent."""
+    left = {"served": ("distance", "delay", "load"), "without": ("wind",)}
     with pytest.raises(Refused, match="removed-while-read"):
-        world.land(served=("distance", "delay", "load"), without=("wind",))
+        world.land(**left)
     waiver = Waiver("removed-while-read", f"{WIND}@1", "it lies", "bob", NOON + timedelta(days=30))
-    world.land(served=("distance", "delay", "load"), without=("wind",), waivers=[waiver])
+    world.land(**left, waivers=[waiver])
     world.soon(410)
     assert world.build() is Gone
     world.predicts_soon(410)
 
-    # Purged: a new generation without it, and no key of the old one is left.
+
+def purged_leaves_no_key(world):
+    """A new generation without it, and no key of the old one is left."""
     report = world.materialize()
     assert [(p.view, p.generation, p.left) for p in report.purged][-1] == ("stats", 1, 0)
     (line,) = world.registry.published().views.values()
     assert "wind" not in dict(line.row_schema.columns)
-    assert np.isfinite(known).all()
