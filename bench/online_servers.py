@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from bench.feast_store import FeastTable, feast_store
 from bench.online_shapes import ENTITIES, KINDS, NOW, TTL_SECONDS, Kind, event_time, value
 
 
@@ -222,7 +223,8 @@ def serve_feast(url: str) -> None:
     from featureserver.server import address_of
 
     with tempfile.TemporaryDirectory() as folder:
-        store = feast_store(Path(folder), url)
+        services = {kind.name: kind.view_names() for kind in KINDS}
+        store = feast_store(Path(folder), url, feast_tables(), services, "INT64")
         app = get_app(store)
         sockets = [listen_tcp("127.0.0.1", 0)]
         print(address_of(sockets[0]), flush=True)
@@ -232,50 +234,18 @@ def serve_feast(url: str) -> None:
         uvicorn.Server(config).run(sockets=sockets)
 
 
-def feast_store(folder: Path, url: str) -> Any:
-    """A Feast repository with the same views, its Redis filled by Feast itself."""
-    import pandas as pd
-    from feast import (
-        Entity,
-        FeatureService,
-        FeatureStore,
-        FeatureView,
-        Field,
-        FileSource,
-        RepoConfig,
-        ValueType,
-    )
-    from feast.types import Float64
-
-    config = RepoConfig(
-        project="bench",
-        provider="local",
-        registry=str(folder / "registry.db"),
-        online_store={"type": "redis", "connection_string": url.removeprefix("redis://")},
-        entity_key_serialization_version=3,
-    )
-    store = FeatureStore(config=config)
-    entity = Entity(name="id", join_keys=["id"], value_type=ValueType.INT64)
-    pd.DataFrame({"id": [0], "at": [NOW]}).to_parquet(folder / "empty.parquet")
-    objects: list[Any] = [entity]
-    for kind in KINDS:
-        views = []
-        for index, name in enumerate(kind.view_names()):
-            source = FileSource(
-                name=f"s_{name}", path=str(folder / "empty.parquet"), timestamp_field="at"
-            )
-            fields = [Field(name=f, dtype=Float64) for f in kind.feature_names(index)]
-            views.append(FeatureView(name=name, entities=[entity], schema=fields, source=source))
-        objects += [*views, FeatureService(name=kind.name, features=views)]
-    store.apply(objects)
+def feast_tables() -> list[FeastTable]:
+    """The same views and rows as ours."""
+    tables = []
     for kind in KINDS:
         for index, name in enumerate(kind.view_names()):
+            features = kind.feature_names(index)
             columns: dict[str, Any] = {"id": list(range(ENTITIES))}
-            for i, one in enumerate(kind.feature_names(index)):
+            for i, one in enumerate(features):
                 columns[one] = [value(e, index, i) for e in range(ENTITIES)]
             columns["at"] = [event_time(e) for e in range(ENTITIES)]
-            store.write_to_online_store(name, pd.DataFrame(columns))
-    return store
+            tables.append(FeastTable(name, ["id"], features, columns))
+    return tables
 
 
 SERVERS = {"ours": serve_ours, "floor": serve_floor, "feast": serve_feast, "fill": fill}

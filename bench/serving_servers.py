@@ -10,10 +10,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bench.feast_store import FeastTable, feast_store
 from bench.serving_shape import (
     COLUMNS,
     COUNT,
-    KEYS,
     NAME,
     SEEN,
     VIEWS,
@@ -88,7 +88,8 @@ def serve_feast(model: Path, url: str, path: Path) -> None:
     booster = xgb.Booster(model_file=model)
     booster.set_param({"nthread": 1})
     with tempfile.TemporaryDirectory() as folder:
-        store = feast_store(Path(folder), url)
+        services = {NAME: list(VIEWS)}
+        store = feast_store(Path(folder), url, feast_tables(), services, "STRING")
         service = store.get_feature_service(NAME)
         app = FastAPI()
 
@@ -109,48 +110,16 @@ def serve_feast(model: Path, url: str, path: Path) -> None:
         uvicorn.Server(config).run(sockets=_listen(path))
 
 
-def feast_store(folder: Path, url: str) -> Any:
-    """A Feast repository of the same views, its Redis filled by Feast itself."""
-    import pandas as pd
-    from feast import (
-        Entity,
-        FeatureService,
-        FeatureStore,
-        FeatureView,
-        Field,
-        FileSource,
-        RepoConfig,
-        ValueType,
-    )
-    from feast.types import Float64
-
-    config = RepoConfig(
-        project="bench",
-        provider="local",
-        registry=str(folder / "registry.db"),
-        online_store={"type": "redis", "connection_string": url.removeprefix("redis://")},
-        entity_key_serialization_version=3,
-    )
-    store = FeatureStore(config=config)
-    entities = {key: Entity(name=key, join_keys=[key], value_type=ValueType.STRING) for key in KEYS}
-    pd.DataFrame({**{key: ["x"] for key in KEYS}, "at": [SEEN]}).to_parquet(folder / "e.parquet")
-    views = []
-    for name, (keys, _) in VIEWS.items():
-        source = FileSource(name=f"s_{name}", path=str(folder / "e.parquet"), timestamp_field="at")
-        fields = [Field(name=one, dtype=Float64) for one in features_of(name)]
-        views.append(
-            FeatureView(
-                name=name, entities=[entities[key] for key in keys], schema=fields, source=source
-            )
-        )
-    service = FeatureService(name=NAME, features=views)
-    store.apply([*entities.values(), *views, service])
+def feast_tables() -> list[FeastTable]:
+    """The same views and rows as ours."""
+    tables = []
     for name, (keys, _) in VIEWS.items():
         columns: dict[str, Any] = {key: [entity(key, i) for i in range(COUNT)] for key in keys}
         values = table()[:, view_columns(name)]
         columns |= {one: values[:, i] for i, one in enumerate(features_of(name))}
-        store.write_to_online_store(name, pd.DataFrame({**columns, "at": [SEEN] * COUNT}))
-    return store
+        columns["at"] = [SEEN] * COUNT
+        tables.append(FeastTable(name, keys, features_of(name), columns))
+    return tables
 
 
 SERVERS = {"ours": serve_ours, "noop": serve_noop, "feast": serve_feast}
