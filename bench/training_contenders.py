@@ -46,6 +46,7 @@ def ours(shape: "Shape", folder: Path) -> "Callable[[], pa.Table]":
 def stream(shape: "Shape", folder: Path) -> Callable[[], Path]:
     """Ours in batches of the spine into a file, with `warehouse.memory_limit` at a gigabyte."""
     from registry.kernel.settings import read_settings
+    from training.bootstrap import default_batch_bytes
     from training.recipe import make_recipe
     from training.spec import TrainingSpec
     from training.spine import open_spine
@@ -54,7 +55,8 @@ def stream(shape: "Shape", folder: Path) -> Callable[[], Path]:
 
     text = '[warehouse]\nroot = "."\nmemory_limit = "1GB"\n'
     (folder / "fieldhouse.toml").write_text(text)
-    engine = open_engine(read_settings(folder, {}))
+    settings = read_settings(folder, {})
+    engine, most = open_engine(settings), default_batch_bytes(settings)
     state = _published(shape)
     out = folder / "streamed" / "joined.parquet"
     out.unlink(missing_ok=True)
@@ -63,7 +65,7 @@ def stream(shape: "Shape", folder: Path) -> Callable[[], Path]:
         with open_spine(folder / "spine.parquet", engine) as reader:
             spec = TrainingSpec("bench", tuple(state.names()))
             recipe = make_recipe(spec, state, reader.schema.names)
-            rows = rows_at_once(recipe, reader.schema, BATCH_BYTES)
+            rows = rows_at_once(recipe, reader.schema, most)
             stream_joined(reader, recipe, engine, out, rows)
         return out
 
@@ -148,7 +150,6 @@ CONTENDERS: dict[str, Join] = {
     "polars": polars,
     "feast": feast,
 }
-BATCH_BYTES = 600_000_000  # as training.batch_bytes may say: more rows at once, fewer passes
 
 
 def peak_bytes() -> int:

@@ -48,15 +48,16 @@ def open_training(
         project=settings.root,
         actor=actor or environ.get("USER") or environ.get("LOGNAME") or "unknown",
         interval_seconds=float(settings.get(INTERVAL)),
-        batch_bytes=_batch_bytes(settings),
+        batch_bytes=default_batch_bytes(settings),
     )
 
 
-def _batch_bytes(settings: Settings) -> int:
-    """A quarter of the least of what is left and what the warehouse may use, unless told."""
+def default_batch_bytes(settings: Settings) -> int:
+    """A quarter of what is left, and no more than half of what the warehouse may use, unless told:
+    each batch reads the histories again, so few large ones are faster."""
     told = int(settings.get(BATCH_BYTES))
-    limits = (available_bytes(), _bytes(str(settings.get(MEMORY_LIMIT))))
-    return told or min((one for one in limits if one), default=4 << 30) // 4
+    shares = ((available_bytes(), 4), (_bytes(str(settings.get(MEMORY_LIMIT))), 2))
+    return told or min((most // share for most, share in shares if most), default=1 << 30)
 
 
 def _bytes(text: str) -> int | None:

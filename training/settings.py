@@ -19,7 +19,7 @@ BATCH_BYTES = Setting(
     "batch_bytes",
     0,
     "about how much memory a batch of a spine and its features may take; 0 means a quarter of what"
-    " is left, and of warehouse.memory_limit",
+    " is left, and at most half of warehouse.memory_limit",
 )
 
 SETTINGS = (LEAST_COVERAGE, LEAKAGE, QUALITY, BATCH_BYTES)
