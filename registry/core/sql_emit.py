@@ -22,13 +22,9 @@ from registry.core.sql_blocks import (
     simplify,
     substitute,
 )
-from registry.core.sql_text import (
-    canonical,
-    joined,
-    print_tree,
-    sorted_unique,
-    terms,
-)
+from registry.core.sql_canonical import canonical, joined, sorted_unique
+from registry.core.sql_counts import counted_in_groups
+from registry.core.sql_text import print_tree, terms
 
 
 def emit(relation: Block | Union, columns: Sequence[str]) -> exp.Expr:
@@ -134,7 +130,7 @@ class _Emitter:
                 source.set("alias", exp.TableAlias(this=exp.to_identifier(aliases[item.alias])))
             sources.append(source)
             columns[item.alias] = names
-        rename = _Renaming(aliases, columns, self._alias)
+        rename = _Renaming(aliases, columns, self._alias, _has_whole_groups(block))
         return _assemble(block, rename, sources)
 
     def _alias(self, relation: Base | Block | Union) -> str:
@@ -178,6 +174,7 @@ class _Renaming:
     aliases: Mapping[str, str]
     columns: Mapping[str, Mapping[str, str]]
     fresh: Callable[[Base], str]
+    grouped: bool = False
 
     def __call__(self, node: exp.Expr) -> exp.Expr:
         """The expression under final names, in canonical spelling."""
@@ -195,10 +192,17 @@ class _Renaming:
         for table in renamed.find_all(exp.Table):
             name = inner[table.alias]
             table.set("alias", exp.TableAlias(this=exp.to_identifier(name)))
-        return canonical(renamed)
+        return canonical(counted_in_groups(renamed) if self.grouped else renamed)
 
     def _inner_aliases(self, node: exp.Expr) -> dict[str, str]:
         return {t.alias: self.fresh(Base(t)) for t in node.find_all(exp.Table)}
+
+
+def _has_whole_groups(block: Block) -> bool:
+    """Whether it has groups, each of at least one row: a total of ROLLUP may be of none."""
+    return bool(block.group) and not any(
+        node.find(exp.Rollup, exp.Cube, exp.GroupingSets) for node in block.group
+    )
 
 
 def _assemble(block: Block, rename: _Renaming, sources: list[exp.Expr]) -> exp.Select:

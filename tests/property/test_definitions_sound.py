@@ -69,6 +69,37 @@ RULES = {
         "SELECT s.a FROM (SELECT * FROM t WHERE b > 1) s LEFT JOIN u ON s.k = u.k",
         "SELECT t.a FROM t LEFT JOIN u ON t.k = u.k WHERE t.b > 1",
     ),
+    "equalities of one thing": (
+        "SELECT a FROM t WHERE a = 1 OR b > 1 OR 2 = a OR a IN (3, NULL) OR a IN (3, 1)",
+        "SELECT a FROM t WHERE b > 1 OR a IN (1, 2, 3) OR a IN (NULL, 3)",
+    ),
+    "none of several": (
+        "SELECT a FROM t WHERE a <> 1 AND 2 <> a AND b <> 2",
+        "SELECT a FROM t WHERE a NOT IN (2, 1) AND 2 <> b",
+    ),
+    "a list of one": ("SELECT a FROM t WHERE a IN (1)", "SELECT a FROM t WHERE a IN (1, 1) OR 1=a"),
+    "counted under a condition": (
+        "SELECT COUNT(CASE WHEN a > b THEN 1 END) AS a FROM t",
+        "SELECT COUNT(*) FILTER (WHERE b < a) AS a FROM t",
+    ),
+    "summed under a condition": (
+        "SELECT SUM(CASE WHEN k > 0 THEN a END) + MAX(IF(b > 0, a, NULL)) AS a FROM t",
+        "SELECT SUM(a) FILTER (WHERE k > 0) + MAX(a) FILTER (WHERE b > 0) AS a FROM t",
+    ),
+    "ones in a group": (
+        "SELECT SUM(CASE WHEN a > 1 THEN 1 ELSE 0 END) / COUNT(*) AS a FROM t GROUP BY k",
+        "SELECT COUNT(*) FILTER (WHERE a > 1) / COUNT(*) AS a FROM t GROUP BY k",
+    ),
+    "the mean of ones in a group": (
+        "SELECT 1 - AVG(CASE WHEN a > 1 THEN 1.0 ELSE 0.0 END) AS a FROM t GROUP BY k",
+        "SELECT 1 - COUNT(*) FILTER (WHERE a > 1) / COUNT(*) AS a FROM t GROUP BY k",
+    ),
+    "ones in a window": (
+        "SELECT SUM(CASE WHEN a > 1 THEN 1 ELSE 0 END) OVER (ORDER BY k ROWS 2 PRECEDING) AS a"
+        " FROM t",
+        "SELECT COUNT(*) FILTER (WHERE a > 1) OVER (ORDER BY k ROWS BETWEEN 2 PRECEDING"
+        " AND CURRENT ROW) AS a FROM t",
+    ),
     "having": (
         "SELECT a FROM (SELECT k a, COUNT(*) n FROM t GROUP BY k) WHERE n > 4",
         "SELECT k AS a FROM t GROUP BY k HAVING 4 < COUNT(*)",
@@ -165,6 +196,30 @@ TRAPS = [
         "SELECT SUM(a) OVER (ORDER BY k ROWS 1 PRECEDING) AS a FROM t",
         "SELECT SUM(a) OVER (ORDER BY k RANGE 1 PRECEDING) AS a FROM t",
     ),
+    (
+        "SELECT SUM(CASE WHEN a > 1 THEN 1 ELSE 0 END) AS a FROM t",
+        "SELECT COUNT(*) FILTER (WHERE a > 1) AS a FROM t",
+    ),
+    (
+        "SELECT SUM(CASE WHEN a > 9 THEN 1 ELSE 0 END) AS a FROM t GROUP BY ROLLUP (k)",
+        "SELECT COUNT(*) FILTER (WHERE a > 9) AS a FROM t GROUP BY ROLLUP (k)",
+    ),
+    (
+        "SELECT SUM(CASE WHEN a > 1 THEN 1 ELSE 0 END) OVER (ORDER BY k ROWS BETWEEN 2 PRECEDING"
+        " AND 1 PRECEDING) AS a FROM t",
+        "SELECT COUNT(*) FILTER (WHERE a > 1) OVER (ORDER BY k ROWS BETWEEN 2 PRECEDING"
+        " AND 1 PRECEDING) AS a FROM t",
+    ),
+    (
+        "SELECT SUM(CASE WHEN a > 1 THEN b ELSE 0 END) AS a FROM t GROUP BY k",
+        "SELECT SUM(b) FILTER (WHERE a > 1) AS a FROM t GROUP BY k",
+    ),
+    (
+        "SELECT COUNT(CASE WHEN a > 1 THEN b END) AS a FROM t",
+        "SELECT COUNT(*) FILTER (WHERE a > 1) AS a FROM t",
+    ),
+    ("SELECT COUNT_IF(a > 1) AS a FROM t", "SELECT COUNT(*) FILTER (WHERE a > 1) AS a FROM t"),
+    ("SELECT a FROM t WHERE a <> 1 OR a <> 2", "SELECT a FROM t WHERE a NOT IN (1, 2)"),
     ("SELECT 'A' AS a FROM t", "SELECT 'a' AS a FROM t"),
 ]
 
@@ -251,6 +306,9 @@ VALUES = (
     "COUNT(*)",
     "COUNT(s.b)",
     "AVG(s.a - s.b)",
+    "SUM(CASE WHEN s.a = s.b THEN 1 ELSE 0 END)",
+    "COUNT(CASE WHEN s.a = s.b THEN 1 END)",
+    "AVG(CASE WHEN s.a > s.b THEN 1.0 ELSE 0.0 END)",
 )
 
 
