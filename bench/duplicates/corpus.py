@@ -91,7 +91,7 @@ def known_views() -> tuple[Known, ...]:
 
 def case_views(known: Sequence[Known]) -> list[CaseView]:
     """All proposed views: duplicates, near copies, honest ones."""
-    return _numbered([*_copies(known), *_honest(known), *_derived(known)])
+    return _numbered([*_copies(known), *honest_case_views(known), *_derived(known)])
 
 
 def copy_views(known: Sequence[Known]) -> list[CaseView]:
@@ -257,7 +257,8 @@ def _derived(known: Sequence[Known]) -> Iterator[CaseView]:
         yield CaseView("honest", made.view, made.query(texts[made.known]), tuple(cases))
 
 
-def _honest(known: Sequence[Known]) -> Iterator[CaseView]:
+def honest_case_views(known: Sequence[Known]) -> Iterator[CaseView]:
+    """Proposed views of features that nobody has yet; the first come quickly."""
     for honest in honest_views([k.view for k in known]):
         style = Style(frozenset(), honest.finish)
         try:

@@ -20,6 +20,7 @@ from bench.duplicates.public import examine_public
 from bench.duplicates.repository import known_repository
 from bench.duplicates.scoring import calibration, reliability_svg, score
 from bench.duplicates.searching import recall_at_5
+from bench.duplicates.telling import found_by_telling
 
 PICTURE: Final = ROOT / "docs" / "pictures" / "duplicates-calibration.svg"
 
@@ -53,9 +54,11 @@ def run_examination(environ: Mapping[str, str]) -> dict[str, Any]:
         processes,
     )
     clock.lap("searches")
-    facts["baselines, held out"] = compare_baselines(
-        pairing(corpus.known, corpus.views), corpus_values(project, corpus)
+    values = corpus_values(project, corpus)
+    facts["found, held out, where values"] = found_by_telling(
+        [a for a in examined.answers if a.split == HELD_OUT], values
     )
+    facts["baselines, held out"] = compare_baselines(pairing(corpus.known, corpus.views), values)
     clock.lap("baselines")
     facts["public"] = examine_public(environ, folder / "public", processes)
     clock.lap("public pairs")
