@@ -13,7 +13,8 @@ from fieldhouse.commands import TABLE
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "deploy" / "README.md"])
-SLOW = frozenset({"duplicates.md", "training.md"})  # a whole pull request; five builds
+# A whole pull request; versions from first to last; five builds.
+SLOW = frozenset({"duplicates.md", "governance.md", "training.md"})
 _BLOCK = re.compile(r"(?ms)^```sh run\n(.*?)^```$")
 _SHOWN = re.compile(r"(?m)^(?:\$ )?(?:[A-Z_]+=\S+ )*fieldhouse ([a-z]+)")
 _FENCED = re.compile(r"(?ms)^```(?:sh run|sh|console)\n(.*?)^```$")

@@ -7,12 +7,22 @@ from typing import Any, get_args
 
 from registry.core.findings import Finding, Severity
 from registry.core.questions import settled
-from registry.core.rules import alike, data, lifecycle, meaning, services, sources, sunsets, words
+from registry.core.rules import (
+    alike,
+    computed,
+    data,
+    lifecycle,
+    meaning,
+    services,
+    sources,
+    sunsets,
+    words,
+)
 from registry.core.rules.base import RULES, Evidence, Hit, Rule, gather
 from registry.core.similarity.likeness import pair_of
 from registry.kernel.errors import Invalid, nearest_names
 
-FAMILIES = (meaning, alike, lifecycle, sunsets, services, words, sources, data)
+FAMILIES = (meaning, alike, lifecycle, sunsets, services, words, sources, computed, data)
 OFF = "off"
 
 

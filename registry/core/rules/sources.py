@@ -8,10 +8,8 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from registry.core.definitions import FeatureView, Source
-from registry.core.on_demand import allowed_modules
 from registry.core.readers import Reader
 from registry.core.rules.base import Evidence, Hit, rule
-from registry.core.rules.python_io import forbidden_uses
 
 UNSTABLE_FUNCTIONS = frozenset(
     {
@@ -282,23 +280,5 @@ def ttl_below_interval(evidence: Evidence) -> Iterable[Hit]:
                 f"{view.name} has a ttl of {ttl:g} s and is materialized every "
                 f"{evidence.interval_seconds:g} s",
                 "lengthen the ttl, or materialize more often ([materialize] interval_seconds)",
-                view.location,
-            )
-
-
-@rule(
-    "transformation-io",
-    "serving",
-    "error",
-    "A transformation that reads or writes the world is slow, and differs offline and online.",
-)
-def transformation_io(evidence: Evidence) -> Iterable[Hit]:
-    for view in evidence.compiled.on_demand.values():
-        uses = forbidden_uses(view.code, allowed_modules(view.mode))
-        if uses:
-            yield Hit(
-                view.name,
-                f"the function of {view.name} uses {', '.join(uses)}",
-                "compute from the inputs alone; bring what it reads as a feature or request field",
                 view.location,
             )

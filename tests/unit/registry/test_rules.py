@@ -236,6 +236,10 @@ CASES: dict[str, Case] = {
         with_query(QUERY.replace("max(delay)", "first(delay ORDER BY delay)")),
     ),
     "ttl-below-interval": Case(compiled(view(ttl_seconds=60.0)), compiled(view(ttl_seconds=None))),
+    "input-unknown": Case(
+        compiled(V, on_demand=(on_demand(CODE, inputs=("weather/delays:mean_delay",)),)),
+        compiled(V, on_demand=(on_demand(CODE, inputs=("delays:mean_delay",)),)),
+    ),
     "transformation-io": Case(
         compiled(V, on_demand=(on_demand("import os\n" + CODE),)),
         compiled(V, on_demand=(on_demand("import math\n" + CODE),)),
@@ -353,6 +357,19 @@ def test_values_that_could_not_be_compared_are_said() -> None:
     (finding,) = judge(evidence)
     assert (finding.rule, finding.severity) == ("values-not-compared", "notice")
     assert finding.message.endswith("no table")
+
+
+@pytest.mark.parametrize(
+    ("read", "hint"),
+    [
+        ("weather/delays:mean_delay", "borrow the result"),
+        ("delays:meen_delay", "nearest: delays:mean_delay"),
+    ],
+)
+def test_an_on_demand_view_is_told_what_it_may_read_instead(read: str, hint: str) -> None:
+    found = judged(compiled(V, on_demand=(on_demand(CODE, inputs=(read,)),)))
+    (said,) = [f for f in found if f.rule == "input-unknown"]
+    assert hint in said.hint
 
 
 def test_a_sound_repository_has_no_findings() -> None:
