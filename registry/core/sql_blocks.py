@@ -203,7 +203,12 @@ def simplify(block: Block) -> Block:
 
 def _may_merge(block: Block, item: Item, inner: Block) -> bool:
     first = item is block.items[0]
-    if not inner.is_plain or (len(inner.items) > 1 and not first) or len(inner.stars) > 1:
+    if (
+        not inner.items
+        or not inner.is_plain
+        or (len(inner.items) > 1 and not first)
+        or len(inner.stars) > 1
+    ):
         return False
     bare = not inner.where and all(isinstance(o, exp.Column) for o in inner.outputs.values())
     outer_joined = any("RIGHT" in other.how or "FULL" in other.how for other in block.items)

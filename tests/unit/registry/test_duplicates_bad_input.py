@@ -33,6 +33,12 @@ def test_a_query_that_is_not_followed_counts_as_a_whole(query: str) -> None:
     sql_tree(text)
 
 
+def test_a_query_within_a_join_may_read_no_table() -> None:
+    joined = "SELECT t.v + o.w AS v FROM t CROSS JOIN (SELECT {} AS w) AS o"
+    assert followed(joined.format(1))
+    assert column_text(joined.format(1), ("v",)) != column_text(joined.format(2), ("v",))
+
+
 def test_unknown_functions_and_nested_queries_are_followed() -> None:
     assert followed(NESTED)
     assert column_text(NESTED, ("v",)) == column_text("SELECT v FROM t", ("v",))
