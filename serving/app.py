@@ -6,8 +6,9 @@ Our own server hands it whole requests (`respond`); in somebody's application it
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from time import monotonic
+from typing import Any
 
 from featureserver.admission import Admission, ByWait
 from featureserver.asgi import Receive, Scope, Send, answer_asgi
@@ -54,9 +55,9 @@ class DataPlane:
             raise ValueError(f"only HTTP is served here, not {scope['type']}")
         await answer_asgi(self, scope, receive, send)
 
-    async def respond(self, request: WholeRequest) -> Response:
+    def respond(self, request: WholeRequest) -> Coroutine[Any, Any, Response]:
         """Answer one request, see `featureserver.service.Service`. Never raises."""
-        return await self._respond(
+        return self._respond(
             request.method, request.path, request.headers, request.body, self._admission.arrive()
         )
 

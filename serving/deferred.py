@@ -1,7 +1,7 @@
 """A lookup that is opened when the first model needs one, so that servers start without it."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from registry.kernel.errors import FieldhouseError
@@ -31,10 +31,10 @@ class DeferredLookup:
     def matrix(self, plan: Any, entities: Mapping[str, Sequence[Any]], /) -> FeatureMatrix:
         return (self._opened or self._now()).matrix(plan, entities)
 
-    async def matrix_async(
+    def matrix_async(
         self, plan: Any, entities: Mapping[str, Sequence[Any]], /
-    ) -> FeatureMatrix:
-        return await (self._opened or self._now()).matrix_async(plan, entities)
+    ) -> Coroutine[Any, Any, FeatureMatrix]:
+        return (self._opened or self._now()).matrix_async(plan, entities)
 
     def refresh(self) -> None:
         """Ask for the published state in the background, once there is a lookup."""

@@ -1,6 +1,6 @@
 """What the model room asks of the outside: features of entities, as numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -47,9 +47,9 @@ class FeatureLookup(Protocol):
         """One row per entity, columns in the plan's order. Raises `Unavailable`, `Invalid`."""
         ...
 
-    async def matrix_async(
+    def matrix_async(
         self, plan: Any, entities: Mapping[str, Sequence[Any]], /
-    ) -> FeatureMatrix:
+    ) -> Coroutine[Any, Any, FeatureMatrix]:
         """`matrix` for an event loop, on which nothing waits meanwhile."""
         ...
 

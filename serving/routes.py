@@ -55,19 +55,25 @@ ROUTES: tuple[tuple[str, str, Route], ...] = (
     ("POST", "/labels", control.ADD_LABELS),
 )
 _Segment = tuple[str, str]
+_MOST_KNOWN = 256
 
 
 class RouteTable:
-    """Paths to routes. A pattern's `{name}` matches one segment, `{name}:verb` one that ends so."""
+    """Paths to routes. A pattern's `{name}` matches one segment, `{name}:verb` one that ends so.
+    The first paths that are found are remembered."""
 
     def __init__(self, routes: Sequence[tuple[str, str, Route]]) -> None:
         self._by_length: dict[int, list[tuple[str, list[_Segment], Route]]] = {}
+        self._found: dict[tuple[str, str], tuple[Route, dict[str, str]]] = {}
         for method, pattern, route in routes:
             segments = [_segment(text) for text in pattern.split("/")]
             self._by_length.setdefault(len(segments), []).append((method, segments, route))
 
     def match(self, method: str, path: str) -> tuple[Route | None, dict[str, str], list[str]]:
         """The route and its captures, or None and the methods that the path does take."""
+        known = self._found.get((method, path))
+        if known is not None:
+            return *known, []
         parts = path.split("/")
         allowed = []
         for wanted, segments, route in self._by_length.get(len(parts), ()):
@@ -75,6 +81,8 @@ class RouteTable:
             if captures is None:
                 continue
             if wanted == method:
+                if len(self._found) < _MOST_KNOWN:
+                    self._found[method, path] = route, captures
                 return route, captures, []
             allowed.append(wanted)
         return None, {}, allowed

@@ -4,6 +4,7 @@ It tells its parent what it does in JSON lines on stdout and ends when the paren
 closes, so that no server outlives the command that started it.
 """
 
+import gc
 import os
 import socket
 import sys
@@ -57,6 +58,8 @@ def serve(spec: ServerSpec) -> None:
     end_with_parent()
     sockets = open_sockets(spec)
     _tell({"event": "listening", "port": _port(sockets), "unix_socket": spec.unix_socket})
+    gc.collect()
+    gc.freeze()  # what is loaded stays: no collection under way shall go through it again
     featureserver.server.serve(
         app,
         sockets,
