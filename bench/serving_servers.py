@@ -54,7 +54,7 @@ def serve_noop(model: Path, url: str, path: Path) -> None:
 
     config = uvicorn.Config(
         _noop, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False,
-        server_header=False,
+        server_header=False, timeout_keep_alive=60,
     )  # fmt: skip
     uvicorn.Server(config).run(sockets=_listen(path))
 
@@ -105,8 +105,9 @@ def serve_feast(model: Path, url: str, path: Path) -> None:
             return Answer(probability=booster.inplace_predict(np.array(rows)).tolist())
 
         config = uvicorn.Config(
-            app, http="httptools", ws="none", lifespan="on", log_config=None, access_log=False
-        )
+            app, http="httptools", ws="none", lifespan="on", log_config=None, access_log=False,
+            timeout_keep_alive=60,
+        )  # fmt: skip
         uvicorn.Server(config).run(sockets=_listen(path))
 
 
