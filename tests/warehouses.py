@@ -1,7 +1,9 @@
 """Builders for tests that need a warehouse: engines over tables, instants of a small calendar."""
 
 import itertools
-from collections.abc import Mapping
+import resource
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -54,6 +56,17 @@ def duckdb_engine(folder: Path, tables: Mapping[str, pa.Table], zone: str = "UTC
 def memory_engine(folder: Path, tables: Mapping[str, pa.Table], zone: str = "UTC") -> Engine:
     """The slow twin over the same tables; `folder` is not used."""
     return InMemoryEngine(tables, zone)
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """No file may grow past `size` bytes in here: writing fails as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def source(

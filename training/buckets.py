@@ -7,7 +7,7 @@ import tempfile
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -72,6 +72,7 @@ class Bucketed:
                 self._places[number].append(self._file.seek(0, 2))
                 with pa.ipc.new_stream(self._file, self._schema, options=_COMPRESSED) as writer:
                     writer.write_table(part)
+            self._file.flush()
 
     def whole(self) -> pa.Table:
         """The rows in memory: all of them, unless some were spilled."""
@@ -84,7 +85,8 @@ class Bucketed:
     def close(self) -> None:
         """Let the file go."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what a full disk did not take is told by `spill`
+                self._file.close()
 
     def _read(self, number: int) -> Iterator[pa.RecordBatch]:
         for place in self._places.get(number, ()):

@@ -20,8 +20,8 @@ from training.describe import Describing
 from training.diff import DatasetDiff, compare_sets
 from training.explain import Explanation, explain_row
 from training.garbage import Garbage, collect, referenced
+from training.kept_spine import keep_spine
 from training.manifest import Manifest, SnapshotFacts, ViewQuality
-from training.maturity import RipeSpine
 from training.quality import (
     QualityPolicy,
     check_built,
@@ -174,10 +174,8 @@ class Training:
     ) -> TrainingSet:
         """Keep spine and sources, then build the rows from what was kept, as `verify` does."""
         spec = recipe.spec
-        spine = check_times(spine, spec.time_column, spec.time_zone, self.clock())
-        ripe = RipeSpine(spine, spec.maturity, spec.time_column, spec.time_zone, self.clock())
-        kept_spine = snapshots.keep(ripe.reader)
-        ripe.check()
+        kept = keep_spine(spine, spec, snapshots, self.clock())
+        kept_spine = kept.snapshot
         columns = tuple(spine.schema.names)
         facts = SnapshotFacts("spine", kept_spine.digest, kept_spine.rows, columns)
         rows = rows_at_once(recipe, spine.schema, self.batch_bytes)
@@ -186,10 +184,10 @@ class Training:
             progress(f"training set {spec.name}", steps) as shown,
             self.datasets.draft() as draft,
         ):
-            kept = keep_sources(recipe.views, self.engine, snapshots, shown)
+            sources = keep_sources(recipe.views, self.engine, snapshots, shown)
             describing = Describing(recipe, self.limits, self.clock(), kept_spine.rows)
             with read_batches(kept_spine.path) as batches:
-                pinned = pin_kept(self.engine, kept)
+                pinned = pin_kept(self.engine, sources)
                 for made in join_batches(batches, recipe, pinned, rows, shown):
                     describing.add(made)
                     draft.write(made.table)
@@ -197,10 +195,10 @@ class Training:
             manifest = manifest_of(
                 recipe,
                 describing.done(),
-                (facts, *(one.facts for one in kept)),
-                self._quality(draft.data, recipe, kept),
+                (facts, *(one.facts for one in sources)),
+                self._quality(draft.data, recipe, sources),
                 self._around(state),
-                ripe.left_out,
+                kept.left_out,
             )
             self._hold_to_expectations(draft, manifest)
             return self._keep(draft, manifest)

@@ -16,6 +16,7 @@ from registry.kernel.errors import Refused
 from registry.vocabulary import expect
 from tests.training_room import READINGS, SPINE, training_in
 from tests.warehouses import put_tables
+from training import kept_spine
 from training.build import Training
 from warehouse import evaluated
 from warehouse.engines.port import Engine
@@ -128,3 +129,21 @@ def test_a_build_that_fails_leaves_no_note_and_removal_takes_those_of_lost_snaps
     training.datasets.remove("one")
     training.collect()
     assert list(marks.iterdir()) == []
+
+
+def test_files_of_a_spine_are_read_again_only_when_they_changed(
+    room: tuple[Training, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training, _ = room
+    file = tmp_path / "spine.parquet"
+    pq.write_table(SPINE, file)
+    first = training.build("one", file, "all", "y")
+    times: list[str] = []
+    monkeypatch.setattr(kept_spine, "check_times", lambda *a: (times.append("read"), a[0])[1])
+    again = training.build("two", str(file), "all", "y")
+    assert (times, again.manifest.spine) == ([], first.manifest.spine)
+    pq.write_table(SPINE.slice(1), file)
+    assert training.build("three", file, "all", "y").rows == SPINE.num_rows - 1
+    training.build("four", SPINE, "all", "y")
+    training.build("five", file, "all", "y", label_delay=1)
+    assert times == ["read"] * 3

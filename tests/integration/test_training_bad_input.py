@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ import pytest
 
 from registry.kernel.errors import FieldhouseError, Invalid, Misuse, NotFound, Unavailable
 from tests.training_room import READINGS, SPINE, training_in
-from tests.warehouses import hour, put_tables
+from tests.warehouses import files_up_to, hour, hours, put_tables
 from training import build as builds
 from training.build import Training
+from training.export import export
 from training.sources import keep_sources
 from training.spine import open_spine
 
@@ -200,7 +202,31 @@ def test_ctrl_c_in_the_middle_of_a_join_leaves_nothing(tmp_path: Path, act: str)
     assert not (room / "out.parquet").exists()
 
 
-def test_a_join_to_a_disk_that_fills_is_one_error(tmp_path: Path) -> None:
+LONG = pa.table({"id": range(5_000), "event_timestamp": hours(*[6] * 5_000)})
+
+
+@pytest.mark.parametrize("act", ["join", "export", "diff"])
+def test_a_disk_that_fills_under_it_is_one_error_and_leaves_nothing(
+    tmp_path: Path, act: str
+) -> None:
+    training = replace(training_in(tmp_path), batch_bytes=1)
+    noted = LONG.append_column("note", [[os.urandom(20).hex() for _ in range(5_000)]])
+    made = training.build("one", noted, "readings:value")
+    training.build("two", noted.slice(1), "readings:value")
+    acts = {
+        "join": lambda: training.stream(noted, "readings:value", tmp_path / "out" / "a.parquet"),
+        "export": lambda: export(made, tmp_path / "out", "csv"),
+        "diff": lambda: training.diff("one", "two"),
+    }
+    before = left_behind(training, tmp_path)
+    with files_up_to(50_000), pytest.raises(Unavailable, match="free some disk space"):
+        acts[act]()
+    assert left_behind(training, tmp_path) == before
+    assert list(tmp_path.glob("out/*")) + list(tmp_path.glob("out/.*")) == []
+    acts[act]()
+
+
+def test_a_join_to_a_place_that_is_none_is_one_error(tmp_path: Path) -> None:
     training = training_in(tmp_path)
     out = tmp_path / "a file" / "out.parquet"
     (tmp_path / "a file").write_text("in the way")

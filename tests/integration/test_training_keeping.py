@@ -1,15 +1,13 @@
 """What keeps training sets whole: seals, snapshots, quarantine, and builds that fail or collide."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -26,7 +24,7 @@ from registry.kernel.canonical import digest_bytes
 from registry.kernel.errors import Conflict, Corrupt, Misuse, Refused, Unavailable
 from registry.vocabulary import expect
 from tests.training_room import READINGS, SPINE, training_in
-from tests.warehouses import hour, hours
+from tests.warehouses import files_up_to, hour, hours
 from training import writer
 from training.build import Training
 from training.dataset import seal_of
@@ -127,17 +125,6 @@ def test_a_build_that_fails_takes_its_snapshots_with_it(make: Any) -> None:
     with pytest.raises(Refused, match="expectations fail"):
         broken.build("two", SPINE.slice(1), "all", expectations=[expect.row_count(minimum=9)])
     assert left_behind(training) == before
-
-
-@contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """No file may grow past `size` bytes in here: writing fails as on a disk that is full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize(

@@ -247,7 +247,7 @@ def test_a_query_gives_what_the_slow_computation_gives(
 
 
 @pytest.mark.parametrize("name", TWINS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(flights=st.lists(a_flight(), min_size=1, max_size=12), data=st.data())
 def test_a_row_is_the_same_when_nothing_later_is_known(
     name: str, flights: list[Flight], data: st.DataObject, flights_queries: Mapping[str, str]

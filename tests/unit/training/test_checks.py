@@ -82,7 +82,7 @@ def test_a_feature_that_orders_a_numeric_label_is_found() -> None:
     assert rules(check_leakage(table, "y", ["leak", "other"], Limits())) == [("leakage", "leak")]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(few, st.lists(st.booleans(), min_size=40, max_size=40))
 def test_power_is_the_share_of_pairs_in_order(values: list[float], labels: list[bool]) -> None:
     x, y = np.array(values), np.array(labels[: len(values)], dtype=float)
@@ -96,7 +96,7 @@ def test_power_is_the_share_of_pairs_in_order(values: list[float], labels: list[
     assert found == pytest.approx(max(auc, 1 - auc))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(few)
 def test_equal_values_share_their_mean_rank(values: list[float]) -> None:
     slow = [sum(v < x for v in values) + (sum(v == x for v in values) + 1) / 2 for x in values]

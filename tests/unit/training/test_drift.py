@@ -26,14 +26,14 @@ def slow(first: list[object], last: list[object]) -> float:
     return sum((q[v] / q_all - p[v] / p_all) * math.log(q[v] / q_all / (p[v] / p_all)) for v in p)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(texts, texts)
 def test_texts_are_counted_by_value(first: list[object], last: list[object]) -> None:
     if {*first, *last} != {None}:
         assert index(first, last) == pytest.approx(slow(first, last), abs=1e-12)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(numbers, numbers)
 def test_the_index_is_never_negative_and_none_between_equals(
     first: list[object], last: list[object]

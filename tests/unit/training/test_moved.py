@@ -28,7 +28,7 @@ def compare(kept: list[Row], now: list[Row]) -> Move | None:
     return compare_rows(table(kept), table(now), WHO, "at")
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(rows, st.randoms())
 def test_another_order_is_no_move(content, random) -> None:  # type: ignore[no-untyped-def]
     shuffled = list(content)
@@ -39,7 +39,7 @@ def test_another_order_is_no_move(content, random) -> None:  # type: ignore[no-u
 small = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.sampled_from([0.0, 1.0, 2.0])))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(small, small)
 def test_rows_are_counted_as_bags_would_count_them(kept: list[Row], now: list[Row]) -> None:
     more, fewer = Counter(now) - Counter(kept), Counter(kept) - Counter(now)

@@ -38,7 +38,7 @@ orders = st.builds(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(orders, st.integers(1, 5))
 def test_each_row_comes_once_an_epoch_whoever_shares_the_work(
     file: Path, order: Order, workers: int
@@ -47,7 +47,7 @@ def test_each_row_comes_once_an_epoch_whoever_shares_the_work(
     assert sorted(seen) == list(range(ROWS))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(orders)
 def test_batches_are_full_but_the_last(file: Path, order: Order) -> None:
     sizes = [table.num_rows for table in stream(file, ["n"], order, everything)]
