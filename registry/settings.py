@@ -29,6 +29,9 @@ FEAST_SYNC = Setting("feast", "sync", True, "bring Feast's own registry in step 
 COMPARE_VALUES = Setting(
     "duplicates", "values", True, "compare the values of new features with those of known ones"
 )
+COMPARE_SECONDS = Setting(
+    "duplicates", "seconds", 120.0, "how long each query of such a comparison may take; 0: for ever"
+)
 
 SETTINGS = (
     NAMESPACE,
@@ -42,6 +45,7 @@ SETTINGS = (
     FORGE_BASE,
     FEAST_SYNC,
     COMPARE_VALUES,
+    COMPARE_SECONDS,
 )
 
 

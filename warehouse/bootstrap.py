@@ -11,7 +11,7 @@ import duckdb
 from registry.kernel.arrow_memory import prefer_jemalloc
 from registry.kernel.settings import Settings
 from registry.ports import CodeChecker, ExampleReader, SampleChecker, SampleReader
-from registry.settings import HOME, clock_of
+from registry.settings import COMPARE_SECONDS, HOME, clock_of
 from warehouse.catalog import read_catalog
 from warehouse.computed_sketches import ComputedSketcher
 from warehouse.engines.duckdb import DuckDBEngine
@@ -29,11 +29,14 @@ from warehouse.value_sketches import ValueSketcher
 READ_IN_HOME = ("spill", "evaluated", "copies", "snapshots", "datasets", "quarantine")
 
 
-def open_engine(settings: Settings, tables: Mapping[str, Path] | None = None) -> Engine:
+def open_engine(
+    settings: Settings, tables: Mapping[str, Path] | None = None, *, seconds: float = 0.0
+) -> Engine:
     """DuckDB over the warehouse's Parquet files, and over `tables` (name to path) beside them.
 
     It reads those folders and Fieldhouse's own, nothing else, and writes only spilled data (under
-    `project.home`). Raises `Invalid` for a setting that DuckDB does not take.
+    `project.home`). A query that takes longer than `seconds`, if any, is stopped. Raises `Invalid`
+    for a setting that DuckDB does not take.
     """
     prefer_jemalloc()
     home = settings.path(HOME)
@@ -52,17 +55,20 @@ def open_engine(settings: Settings, tables: Mapping[str, Path] | None = None) ->
         evaluated,
         str(settings.get(TIME_ZONE)),
         threads=int(settings.get(THREADS)) or os.cpu_count() or 1,
+        seconds=seconds,
     )
 
 
 def open_sketches(settings: Settings) -> ValueSketcher:
     """What the registry compares new features by; see `warehouse.value_sketches`."""
-    return ValueSketcher(open_engine(settings), clock_of(settings))
+    seconds = float(settings.get(COMPARE_SECONDS))
+    return ValueSketcher(open_engine(settings, seconds=seconds), clock_of(settings))
 
 
 def open_computed(settings: Settings) -> ComputedSketcher:
     """The same for on-demand features, whose code it runs; see `warehouse.computed_sketches`."""
-    return ComputedSketcher(open_engine(settings), clock_of(settings))
+    seconds = float(settings.get(COMPARE_SECONDS))
+    return ComputedSketcher(open_engine(settings, seconds=seconds), clock_of(settings))
 
 
 def open_examples(settings: Settings) -> ExampleReader:

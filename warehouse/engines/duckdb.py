@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from threading import Timer
 
 import duckdb
 import pyarrow as pa
@@ -40,7 +41,7 @@ BATCH_ROWS = 122_880  # DuckDB's own row group
 @dataclass(frozen=True, slots=True)
 class DuckDBEngine:
     """The port over one DuckDB in memory. Each call works in a cursor of its own, whose temporary
-    tables vanish with it."""
+    tables vanish with it; one that takes longer than `seconds`, if any, is interrupted."""
 
     connection: Connection
     catalog: Catalog
@@ -49,6 +50,7 @@ class DuckDBEngine:
     pins: Mapping[Source, Path] = field(default_factory=dict)
     threads: int = 1
     scan_rows: int = SCAN_ROWS
+    seconds: float = 0.0
     known: TimeOrder = field(default_factory=TimeOrder, compare=False, repr=False)
 
     @property
@@ -166,11 +168,16 @@ class DuckDBEngine:
     @contextmanager
     def _cursor(self, asked: str) -> Iterator[Connection]:
         cursor = self.connection.cursor()
+        timer = Timer(self.seconds, cursor.interrupt) if self.seconds else None
         try:
+            if timer is not None:
+                timer.start()
             with translated(asked, self.catalog.names()):
                 cursor.execute("SET TimeZone = 'UTC'")
                 yield cursor
         finally:
+            if timer is not None:
+                timer.cancel()
             cursor.close()
 
     def _files(self, source: Source) -> tuple[str, ...]:

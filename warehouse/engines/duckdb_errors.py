@@ -35,6 +35,8 @@ def translate(error: duckdb.Error, asked: str, tables: Iterable[str] = ()) -> Fi
         return Refused(asked, found, "queries may read the tables of the warehouse, nothing else")
     if isinstance(error, duckdb.OutOfMemoryException):
         return Unavailable(asked, found, "raise warehouse.memory_limit, or ask for fewer columns")
+    if isinstance(error, duckdb.InterruptException):
+        return Unavailable(asked, "it took longer than it may, and was stopped")
     if isinstance(error, duckdb.IOException):
         return Unavailable(asked, found, "look whether the files are all there and readable")
     return Invalid(asked, found)
@@ -55,6 +57,7 @@ def told(reader: pa.RecordBatchReader, asked: str) -> pa.RecordBatchReader:
 
 
 _KINDS = {
+    "INTERRUPT Error": duckdb.InterruptException,
     "IO Error": duckdb.IOException,
     "Out of Memory Error": duckdb.OutOfMemoryException,
     "Permission Error": duckdb.PermissionException,
