@@ -61,6 +61,7 @@ def test_it_does_so_through_the_script_which_empties_the_environment(file: str, 
 def test_values_are_given_to_code_of_this_repositorys_branches_alone() -> None:
     condition = job("features-review.yml", "sample")["if"]
     assert "head_repository.full_name == github.repository" in condition
+    assert "vars.FIELDHOUSE_COMPUTE == 'yes'" in condition
     assert job("features-review.yml", "compute")["needs"] == "sample"
 
 
