@@ -125,10 +125,12 @@ def _encode_int64s(values: Sequence[int]) -> list[bytes | None]:
 
 def _encode_short_int64s(values: Sequence[int]) -> list[bytes | None]:
     """What `_encode_short_int64` gives for each."""
-    if min(values) < -(1 << 63) or max(values) >= 1 << 63:
+    if min(values) <= 0 or max(values) >= 1 << 63:
         return [_encode_short_int64(value) for value in values]  # says which one does not fit
-    write = short_integer
-    return [write(value) for value in values]
+    return [
+        _DIGITS[size := (value.bit_length() >> 3) + 1] + value.to_bytes(size, "little")
+        for value in values
+    ]
 
 
 def _index(value: Any) -> int:

@@ -44,6 +44,10 @@ class KeySpace:
         else:
             each = [self._encoded(i, columns[name]) for i, name in enumerate(self.names)]
             parts = [None if None in row else b"".join(row) for row in zip(*each, strict=True)]
+        if None not in parts:
+            whole = b"".join(parts)  # type: ignore[arg-type]
+            if b"}" not in whole and b"~" not in whole:
+                return [b"{" + part for part in parts]  # type: ignore[operator]
         return [None if part is None else b"{" + escape(part) for part in parts]
 
     def _encoded(self, index: int, values: Sequence[Any]) -> list[bytes | None]:
