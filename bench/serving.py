@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,13 +33,31 @@ from bench.serving_shape import (
     table,
     train,
 )
-from serving.wire import Connection, encode_request
+from serving.wire import Address, Connection, Reply, encode_request
 
 ROUNDS = int(os.environ.get("FIELDHOUSE_BENCH_REPEATS", "9"))
 CALLS = 300
 MLSERVER = os.environ.get("FIELDHOUSE_BENCH_MLSERVER", "")
 Call = Callable[[int], Any]
 _V2 = f"/v2/models/{NAME}/infer"
+
+
+class Kept:
+    """A connection that is opened anew where the server has closed it between two rounds."""
+
+    def __init__(self, address: Address) -> None:
+        self._address, self._link = address, Connection(address)
+
+    def send(self, request: bytes) -> Reply:
+        try:
+            return self._link.send(request)
+        except ConnectionError:
+            self.close()
+            self._link = Connection(self._address)
+            return self._link.send(request)
+
+    def close(self) -> None:
+        self._link.close()
 
 
 def run() -> dict[str, Any]:
@@ -123,7 +141,7 @@ def _served(stack: ExitStack, folder: Path, model: Path, url: str) -> dict[str, 
         path = folder / f"{server}.sock"
         tcp = stack.enter_context(_server(server, model, url, path))
         for place, address in (("unix", str(path)), ("tcp", tcp)):
-            link = stack.enter_context(Connection(address))
+            link = stack.enter_context(closing(Kept(address)))
             if server == "noop":
                 calls[f"{place}, no-op ASGI"] = _call(link, keys)
                 continue
@@ -133,18 +151,18 @@ def _served(stack: ExitStack, folder: Path, model: Path, url: str) -> dict[str, 
             calls[f"{place}, one tensor, JSON"] = _call(link, wide)
             calls[f"{place}, one tensor, binary"] = _call(link, wide_binary)
     tcp = stack.enter_context(_server("feast", model, url, folder / "feast.sock"))
-    link = stack.enter_context(Connection(tcp))
+    link = stack.enter_context(closing(Kept(tcp)))
     calls["FastAPI + feast, keys"] = _call(link, [_feast(i) for i in range(COUNT)])
     plain = [_post("/features", json.dumps([table()[i].tolist()]).encode()) for i in range(COUNT)]
     calls["FastAPI, features (feast app)"] = _call(link, plain)
     if MLSERVER:
         tcp = stack.enter_context(_mlserver(folder, model))
-        link = stack.enter_context(Connection(tcp))
+        link = stack.enter_context(closing(Kept(tcp)))
         calls["MLServer, one tensor"] = _call(link, [_wide(i, _V2) for i in range(COUNT)])
     return calls
 
 
-def _call(link: Connection, requests: list[bytes]) -> Call:
+def _call(link: Kept, requests: list[bytes]) -> Call:
     def ask(number: int) -> Any:
         reply = link.send(requests[number % COUNT])
         assert reply.status == 200, reply.body
