@@ -1,4 +1,7 @@
-"""The quality of a training set as one HTML page that needs nothing else. Decides nothing."""
+"""The quality of a training set as HTML. Decides nothing.
+
+Either one page of ours that needs nothing else, or pages as Great Expectations renders them.
+"""
 
 import os
 import tempfile
@@ -6,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from registry.kernel.clock import format_instant
 from registry.kernel.errors import Unavailable
@@ -38,6 +42,20 @@ def quality_page(manifest: Manifest) -> str:
     ]
     head = f"<meta charset=utf-8><title>{escape(manifest.name)}</title><style>{_STYLE}</style>"
     return f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(body)}</body></html>\n"
+
+
+def write_gx_pages(folder: Path, manifest: Manifest) -> list[Path]:
+    """Write what was expected of each source and of the built rows as a page of Great Expectations
+    into `folder`, and give the paths. Raises `Unavailable` when the disk does not take them."""
+    from warehouse.gx_page import gx_page  # Great Expectations takes seconds
+
+    pages = []
+    for one in manifest.quality:
+        title = f"{one.subject} on {one.on}"
+        pages.append(folder / f"{quote(title.replace(' ', '-'), safe='')}.html")
+        page = gx_page(title, f"training set {manifest.name}", one.report, manifest.created_at)
+        write_page(pages[-1], page)
+    return pages
 
 
 def write_page(path: Path, page: str) -> None:

@@ -144,7 +144,7 @@ def engine_name() -> str:
 
 
 @cache
-def _great_expectations() -> Any:
+def great_expectations() -> Any:
     """The library, imported without Spark.
 
     It would import pyspark when that is installed, which costs seconds, and whose Spark Connect
@@ -169,7 +169,7 @@ def _project() -> Iterator[Any]:
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     with _one_at_a_time, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        project = _great_expectations().get_context(
+        project = great_expectations().get_context(
             mode="ephemeral", project_config=_configuration()
         )
         project.variables.progress_bars = {"globally": False}

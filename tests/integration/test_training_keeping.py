@@ -28,6 +28,7 @@ from tests.warehouses import files_up_to, hour, hours
 from training import writer
 from training.build import Training
 from training.dataset import seal_of
+from training.quality_page import write_gx_pages
 from training.splits import split_by_time
 
 
@@ -193,6 +194,8 @@ def test_a_set_in_quarantine_can_be_looked_at_and_not_used(make: Any) -> None:
     apart = training.quality_of("one")
     (asked,) = (one for one in apart.manifest.quality if one.on == "set")
     assert asked.report.failures[0].unexpected == 1
+    (page,) = write_gx_pages(training.project / "pages", apart.manifest)
+    assert "1 unexpected values found" in page.read_text()
     assert training.collect().files == ()  # it may still be rebuilt
     training.build("one", SPINE, "all", "y", expectations=[expect.between("value", maximum=50)])
     assert training.quarantine.names() == ()

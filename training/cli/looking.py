@@ -57,8 +57,13 @@ def tell(out: Output, made: "TrainingSet") -> None:
 @click.command()
 @click.argument("name")
 @click.option("--html", type=click.Path(path_type=Path), help="Also write it as a page.")
+@click.option(
+    "--gx",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also write Great Expectations' own pages into a folder.",
+)
 @with_output
-def quality(out: Output, name: str, html: Path | None) -> None:
+def quality(out: Output, name: str, html: Path | None, gx: Path | None) -> None:
     """Show what expectations and checks found on a set, one in quarantine too.
 
     \b
@@ -66,12 +71,14 @@ def quality(out: Output, name: str, html: Path | None) -> None:
       fieldhouse dataset quality delays --html delays.html
     """
     from training.cli.text import quality_text
-    from training.quality_page import quality_page, write_page
+    from training.quality_page import quality_page, write_gx_pages, write_page
 
     made = training_here().quality_of(name)
     if html is not None:
         write_page(html, quality_page(made.manifest))
         out.say(f"wrote {html}")
+    for page in write_gx_pages(gx, made.manifest) if gx is not None else ():
+        out.say(f"wrote {page}")
     facts = {
         "name": name,
         "success": all(one.report.success for one in made.manifest.quality),

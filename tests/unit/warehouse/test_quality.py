@@ -12,8 +12,9 @@ import pytest
 from registry.core.definitions import Expectation
 from registry.kernel.errors import Invalid
 from registry.vocabulary import expect as helper
+from warehouse.gx_page import gx_page
 from warehouse.quality import check, check_file
-from warehouse.quality_report import QualityReport
+from warehouse.quality_report import QualityReport, QualityResult
 
 TABLE = pa.table({"a": [1, 2, None], "b": ["x", "y", "z"]})
 
@@ -163,3 +164,26 @@ def test_what_the_typed_helpers_say_needs_no_frame(
         helper.row_count(100, 100),
     ]
     assert check_file(tmp_path / "t.parquet", helpers).success
+
+
+def test_a_report_is_a_page_of_great_expectations() -> None:
+    results = (
+        QualityResult(
+            "expect_column_values_to_not_be_null", '{"column": "value"}', False, "", 3, 0.03
+        ),
+        QualityResult(
+            "expect_table_row_count_to_be_between", '{"min_value": 9}', True, observed="100"
+        ),
+        QualityResult("expect_column_to_exist", '{"column": "gone"}', False, error="it broke"),
+    )
+    page = gx_page(
+        "readings",
+        "set one",
+        QualityReport(100, 100, "gx", results),
+        datetime(2013, 1, 1, tzinfo=UTC),
+    )
+    assert "values must never be null" in page
+    assert "3 unexpected values found" in page
+    assert "greater than or equal to" in page
+    assert "it broke" in page
+    assert "2013-01-01" in page
