@@ -9,7 +9,7 @@ DRAIN_SECONDS = 5
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8770, show_default=True, help="TCP port, 0 takes a free one.")
 def serve_reviews(host: str, port: int) -> None:
-    """Serve proposals over HTTP: list, show, propose, approve, reject. Every route needs a token.
+    """Serve proposals over HTTP: list, show, propose, approve, reject, answer; each needs a token.
 
     \b
     Example:

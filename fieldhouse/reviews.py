@@ -1,4 +1,4 @@
-"""Proposals over HTTP: list, show, propose, approve, reject. Joins use cases to routes.
+"""Proposals over HTTP: list, show, propose, approve, reject, answer. Joins use cases to routes.
 
 Closed by default: every route needs a token, reading too. Nothing is applied here: that takes an
 operator's command, or a merge.
@@ -18,10 +18,13 @@ from registry.bootstrap import SqlRegistry
 from registry.cli.proposals import proposal_document
 from registry.core.compile import compile_repository
 from registry.core.definitions import Repository
+from registry.core.similarity.likeness import AnswerKind
 from registry.kernel import errors
 from registry.kernel.output import plain
 from registry.ports import Principal
 from registry.service import propose as use
+from registry.service.answers import MAX_NAME, MAX_REASON
+from registry.service.answers import answer as keep
 from registry.service.check import CheckFailed
 
 Token = Annotated[str | None, Header(include_in_schema=False)]
@@ -46,6 +49,15 @@ class Reject(BaseModel):
     """Why a proposal is closed."""
 
     reason: str = Field(min_length=1, max_length=2000)
+
+
+class AnswerAbout(BaseModel):
+    """What a reviewer says of two features that look alike, named in either order."""
+
+    feature: str = Field(min_length=1, max_length=MAX_NAME)
+    other: str = Field(min_length=1, max_length=MAX_NAME)
+    answer: AnswerKind
+    reason: str = Field(min_length=1, max_length=MAX_REASON)
 
 
 def review_app(registry: SqlRegistry) -> FastAPI:
@@ -91,6 +103,14 @@ def review_app(registry: SqlRegistry) -> FastAPI:
         principal: Principal = registry.authority(bearer(authorization))
         rejected = use.reject(context, whole(digest), principal, body.reason)
         return {"digest": rejected.digest, "status": rejected.status}
+
+    @app.post("/answers", summary="Say what a feature is to another that it looks like")
+    def answer(body: AnswerAbout, authorization: Token = None) -> dict[str, Any]:
+        principal: Principal = registry.authority(bearer(authorization))
+        names = (body.feature, body.other)
+        made = keep(context, registry.namespace, names, body.answer, body.reason, principal)
+        said: dict[str, Any] = plain(made)
+        return said
 
     app.add_exception_handler(errors.FieldhouseError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_body)
