@@ -32,16 +32,16 @@ def examine(examples: int = 100) -> int:
             with served(folder, 1) as server:
                 bearer = f"Authorization: Bearer {issue_token(folder, 'operator')}"
                 address = f"{server.address}/openapi.json"
-                runs = [run(examples, address, *more) for more in (("-H", bearer), ())]
+                runs = [run(folder, examples, address, *more) for more in (("-H", bearer), ())]
     return max(runs)
 
 
-def run(examples: int, address: str, *more: str) -> int:
-    """The exit code of one run."""
+def run(folder: Path, examples: int, address: str, *more: str) -> int:
+    """The exit code of one run, which leaves what it notes in the folder."""
     phases = ("--phases", "examples,coverage,fuzzing", "--max-examples", str(examples))
     left_out = ("--exclude-checks", "positive_data_acceptance")
     command = [str(PROGRAM), "run", address, *phases, *left_out, "--request-timeout", "20", *more]
-    return subprocess.run(command, check=False).returncode
+    return subprocess.run(command, cwd=folder, check=False).returncode
 
 
 if __name__ == "__main__":
