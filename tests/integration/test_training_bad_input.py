@@ -209,7 +209,7 @@ LONG = pa.table({"id": range(5_000), "event_timestamp": hours(*[6] * 5_000)})
 def test_a_disk_that_fills_under_it_is_one_error_and_leaves_nothing(
     tmp_path: Path, act: str
 ) -> None:
-    training = replace(training_in(tmp_path), batch_bytes=1)
+    training = replace(training_in(tmp_path), batch_bytes=1 << 18)
     noted = LONG.append_column("note", [[os.urandom(20).hex() for _ in range(5_000)]])
     made = training.build("one", noted, "readings:value")
     training.build("two", noted.slice(1), "readings:value")
