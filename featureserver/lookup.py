@@ -139,42 +139,55 @@ class Lookup:
         question = ask(self.plan(features, full_feature_names=full_feature_names), entities)
         return await self._answered_async(question)
 
-    def matrix(self, plan: Plan, entities: Entities, *, at: datetime | None = None) -> Matrix:
-        """Features as float64 [n, k]; raises `Refused` when one of them is not a number."""
+    def matrix(
+        self,
+        plan: Plan,
+        entities: Entities,
+        caller: str | None = None,
+        *,
+        at: datetime | None = None,
+    ) -> Matrix:
+        """Features as float64 [n, k]; raises `Refused` when one of them is not a number.
+
+        The use is counted as `caller`'s, or the lookup's own."""
         plan = self._current(plan)
         keys = one_row_of(plan).keys(entities)
         if keys is None:
-            return _matrix_of(self._answered(ask(plan, entities), at))
-        self.usage.note(plan, self.caller, 1)
+            return _matrix_of(self._answered(ask(plan, entities), at, caller))
+        self.usage.note(plan, caller or self.caller, 1)
         try:
             found = self.store.read(keys)
         except Unavailable as error:
             return _matrix_of(answer_without(ask(plan, entities), at or self.clock(), error))
         return _matrix(plan, entities, found, at or self.clock())
 
-    async def matrix_async(self, plan: Plan, entities: Entities) -> Matrix:
+    async def matrix_async(
+        self, plan: Plan, entities: Entities, caller: str | None = None
+    ) -> Matrix:
         """`matrix` for an event loop."""
         plan = self._current(plan)
         keys = one_row_of(plan).keys(entities)
         if keys is None:
-            return _matrix_of(await self._answered_async(ask(plan, entities)))
-        self.usage.note(plan, self.caller, 1)
+            return _matrix_of(await self._answered_async(ask(plan, entities), caller))
+        self.usage.note(plan, caller or self.caller, 1)
         try:
             found = await self._read(keys)
         except Unavailable as error:
             return _matrix_of(answer_without(ask(plan, entities), self.clock(), error))
         return _matrix(plan, entities, found, self.clock())
 
-    def _answered(self, question: Question, at: datetime | None) -> LookupResult:
-        self.usage.note(question.plan, self.caller, question.count)
+    def _answered(
+        self, question: Question, at: datetime | None, caller: str | None = None
+    ) -> LookupResult:
+        self.usage.note(question.plan, caller or self.caller, question.count)
         try:
             found = self.store.read(question.keys)
         except Unavailable as error:
             return answer_without(question, at or self.clock(), error)
         return answer(question, found, at or self.clock())
 
-    async def _answered_async(self, question: Question) -> LookupResult:
-        self.usage.note(question.plan, self.caller, question.count)
+    async def _answered_async(self, question: Question, caller: str | None = None) -> LookupResult:
+        self.usage.note(question.plan, caller or self.caller, question.count)
         try:
             found = await self._read(question.keys)
         except Unavailable as error:

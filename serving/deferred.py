@@ -28,13 +28,15 @@ class DeferredLookup:
         lookup = self._opened or self._now()
         return lookup.plan(features, full_feature_names=full_feature_names)
 
-    def matrix(self, plan: Any, entities: Mapping[str, Sequence[Any]], /) -> FeatureMatrix:
-        return (self._opened or self._now()).matrix(plan, entities)
+    def matrix(
+        self, plan: Any, entities: Mapping[str, Sequence[Any]], caller: str, /
+    ) -> FeatureMatrix:
+        return (self._opened or self._now()).matrix(plan, entities, caller)
 
     def matrix_async(
-        self, plan: Any, entities: Mapping[str, Sequence[Any]], /
+        self, plan: Any, entities: Mapping[str, Sequence[Any]], caller: str, /
     ) -> Coroutine[Any, Any, FeatureMatrix]:
-        return (self._opened or self._now()).matrix_async(plan, entities)
+        return (self._opened or self._now()).matrix_async(plan, entities, caller)
 
     def refresh(self) -> None:
         """Ask for the published state in the background, once there is a lookup."""

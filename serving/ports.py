@@ -43,12 +43,16 @@ class FeatureLookup(Protocol):
         """
         ...
 
-    def matrix(self, plan: Any, entities: Mapping[str, Sequence[Any]], /) -> FeatureMatrix:
-        """One row per entity, columns in the plan's order. Raises `Unavailable`, `Invalid`."""
+    def matrix(
+        self, plan: Any, entities: Mapping[str, Sequence[Any]], caller: str, /
+    ) -> FeatureMatrix:
+        """One row per entity, columns in the plan's order; counted as the caller's use.
+
+        Raises `Unavailable`, `Invalid`."""
         ...
 
     def matrix_async(
-        self, plan: Any, entities: Mapping[str, Sequence[Any]], /
+        self, plan: Any, entities: Mapping[str, Sequence[Any]], caller: str, /
     ) -> Coroutine[Any, Any, FeatureMatrix]:
         """`matrix` for an event loop, on which nothing waits meanwhile."""
         ...

@@ -112,7 +112,7 @@ class Predictor:
         matrix, model = None, work.model
         if work.absent:
             lookup = self._lookup_for(work)
-            matrix = lookup.matrix(self._plan(lookup, model), work.given.keys)
+            matrix = lookup.matrix(self._plan(lookup, model), work.given.keys, _caller(model))
         rows = self._rows(work, matrix)
         return self._finish(work, matrix, rows, model.runtime.predict(rows))
 
@@ -148,7 +148,8 @@ class Predictor:
         matrix = None
         if work.absent:
             lookup = self._lookup_for(work)
-            matrix = await lookup.matrix_async(self._plan(lookup, model), work.given.keys)
+            plan = self._plan(lookup, model)
+            matrix = await lookup.matrix_async(plan, work.given.keys, _caller(model))
         rows = self._rows(work, matrix)
         if deadline is not None and monotonic() >= deadline:
             raise Late(f"the deadline passed before model {model.name} was asked")
@@ -285,3 +286,8 @@ def _are_keys(known: Input, values: Any) -> bool:
     if known.kind == "feature" or known.datatype != "BYTES" or type(values) is not list:
         return False
     return all(type(value) is str for value in values)
+
+
+def _caller(model: LoadedModel) -> str:
+    """Whose use a lookup counts as."""
+    return f"model {model.name}"

@@ -43,7 +43,9 @@ class FakeLookup:
     def plan(self, features: str | Sequence[str], /, *, full_feature_names: bool = False) -> Any:
         return tuple(features)
 
-    def matrix(self, plan: Any, entities: Mapping[str, Sequence[Any]], /) -> FakeMatrix:
+    def matrix(
+        self, plan: Any, entities: Mapping[str, Sequence[Any]], caller: str, /
+    ) -> FakeMatrix:
         """Raises `Unavailable` when down, `Invalid` when the entities are not the key alone."""
         self.calls += 1
         if self.down:
@@ -57,10 +59,12 @@ class FakeLookup:
         events = [EVENT if row else 0 for row in known]
         return FakeMatrix(values, plan, age, int(np.isnan(values).sum()), 0, [events] * len(plan))
 
-    async def matrix_async(self, plan: Any, entities: Mapping[str, Sequence[Any]], /) -> FakeMatrix:
+    async def matrix_async(
+        self, plan: Any, entities: Mapping[str, Sequence[Any]], caller: str, /
+    ) -> FakeMatrix:
         """Waits `slow_seconds` without holding the loop, then answers as `matrix`."""
         await asyncio.sleep(self.slow_seconds)
-        return self.matrix(plan, entities)
+        return self.matrix(plan, entities, caller)
 
     def refresh(self) -> None:
         self.refreshed += 1

@@ -80,7 +80,7 @@ def check_values(
     """The lookup gives the offline values, missing where they are missing."""
     refs = manifest.signature.refs
     plan = lookup.plan(refs, full_feature_names=True)
-    online = lookup.matrix(plan, sample.keys).values
+    online = lookup.matrix(plan, sample.keys, "(gate)").values
     if online.shape != sample.values.shape:
         message = f"looked up {online.shape} values, the offline sample has {sample.values.shape}"
         return Check("same.values", QUESTION, False, message)

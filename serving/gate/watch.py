@@ -276,6 +276,6 @@ def time_lookups(lookup: FeatureLookup, signature: Signature, sample: OfflineSam
     for turn in range(_LOOKUPS):
         one = {name: [cells[turn % count]] for name, cells in sample.keys.items()}
         started = time.perf_counter()
-        lookup.matrix(plan, one)
+        lookup.matrix(plan, one, "(gate)")
         found.seconds.append(time.perf_counter() - started)
     return found

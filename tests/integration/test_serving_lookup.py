@@ -62,6 +62,16 @@ def test_keys_alone_give_exactly_what_the_training_rows_give(room, tmp_path):
     assert answer.missing == int(np.isnan(flights().rows[:50]).sum())
 
 
+def test_what_a_model_looks_up_is_counted_as_the_models_use(room, tmp_path):
+    record = room.package(looked_up_parts(tmp_path, room), actor=AUTHOR.subject)
+    predictor = room.predictor([("delay", record.version)], log=False)
+    predictor.predict("delay", {"plane": PLANES[:1]})
+    predictor.predict("delay", {"plane": PLANES[:3]})
+    used = room.lookup.usage.drain(NOON)
+    counts = {(one.caller, one.requests, one.rows) for one in used}
+    assert (len(used), counts) == (len(REFS), {("model delay", 2, 4)})
+
+
 def test_looked_up_values_equal_the_warehouses_as_the_gate_compares_them(room, tmp_path):
     record = room.package(looked_up_parts(tmp_path, room), actor=AUTHOR.subject)
     manifest = room.bundle("delay", record.version).manifest
